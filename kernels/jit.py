@@ -1,0 +1,69 @@
+"""The one door to Numba: typed decorators, and two instructions that Python lacks.
+
+Only the ``*_cpu`` modules import this file, and they are themselves imported by the first call, so
+that ``import spatialstats.kernels`` stays cheap.  Compiled code is cached beside the source; where
+that place is read-only (a system-wide install) Numba itself falls back to the user's cache directory.
+
+The functions hold the GIL while they run: several Python threads may call them, and take turns, so
+that no threading layer of Numba ever sees two parallel regions at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+from numba import types
+from numba.extending import intrinsic
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+prange: type[range] = numba.prange
+"""``range`` whose iterations are shared out over the threads, inside a `parallel` function."""
+
+
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a hot loop, or a step that runs inside one thread."""
+    compiled: Callable[P, R] = numba.njit(cache=True)(function)
+    return compiled
+
+
+def parallel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile an entry point whose `prange` loops run on all threads."""
+    compiled: Callable[P, R] = numba.njit(parallel=True, cache=True)(function)
+    return compiled
+
+
+def n_threads() -> int:
+    """Return how many threads a `parallel` function may use now."""
+    threads: int = numba.get_num_threads()
+    return threads
+
+
+def _population(typing_context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+def _bits(typing_context: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(types.uint32))
+
+    return types.uint32(types.float32), generate
+
+
+def _operation(function: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    built: Any = intrinsic(function)
+    typed: Callable[[Any], Any] = built
+    return typed
+
+
+population = _operation(_population)
+"""Number of set bits of a uint64, as uint64."""
+
+bits = _operation(_bits)
+"""The bits of a float32, as uint32."""

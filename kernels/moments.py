@@ -1,0 +1,237 @@
+"""Per-pixel moments held as exact integers, which merge to the same bits in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checks import Array
+
+STEPS = 1 << 24
+"""Steps in 1.0: floats are rounded half-even to multiples of 2^-24."""
+
+CARRY = 48
+"""Bits in the low word of a sum of squares."""
+
+MOST = 1 << 37
+"""Most observations of a pixel whose sums are certain to fit."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def carried(high: Ints, low: Ints) -> tuple[Ints, Ints]:
+    """Move what exceeds the low word of ``high * 2**48 + low`` into the high word."""
+    return high + (low >> CARRY), low & ((1 << CARRY) - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelMoments:
+    """Sums over samples of a map, per group and pixel, as exact integers.
+
+    Every value was first rounded to an integer number of steps, ``steps`` of them making 1.0.
+    What is kept are sums, extremes and counts of those integers, so merging is associative and
+    commutative to the last bit.  ``shape`` below is ``(H, W)``, or ``(C, H, W)`` where the channels
+    of pairs were kept.  Where they were pooled each channel is one observation of its pixel.
+
+    Attributes
+    ----------
+    count : int64 (G,)
+        Samples in each group.
+    positive, negative : int64 (G, *shape)
+        Sums of ``max(value, 0)`` and of ``max(-value, 0)``, in steps.  Both are non-negative.
+    square_high, square_low : int64 (G, *shape)
+        Sum of the squares in squared steps, ``square_high * 2**48 + square_low``.
+    minimum, maximum : float32 (G, *shape)
+        Extremes of the rounded values; ``inf`` and ``-inf`` where a group is empty.
+    exceeded : int64 (T, G, *shape)
+        Samples whose value (for pairs: largest absolute value over pooled channels) is above the
+        threshold.
+    thresholds : float64 (T,)
+    steps : int
+        Steps in 1.0: 2^24 for maps and float pairs, 255 for uint8 pairs.
+    observations : int
+        Observations of a pixel in one sample: the number of pooled channels, else 1.
+    """
+
+    count: Ints
+    positive: Ints
+    negative: Ints
+    square_high: Ints
+    square_low: Ints
+    minimum: NDArray[np.float32]
+    maximum: NDArray[np.float32]
+    exceeded: Ints
+    thresholds: Floats
+    steps: int = STEPS
+    observations: int = 1
+
+    @classmethod
+    def empty(
+        cls,
+        n_groups: int,
+        shape: Sequence[int],
+        *,
+        thresholds: Sequence[float] = (),
+        steps: int = STEPS,
+        observations: int = 1,
+    ) -> PixelMoments:
+        """Return the moments of no sample at all, the neutral element of `merge`."""
+        full = (n_groups, *shape)
+        levels = np.asarray(thresholds, np.float64).reshape(-1)
+        positive, negative, high, low = (np.zeros(full, np.int64) for _ in range(4))
+        return cls(
+            np.zeros(n_groups, np.int64), positive, negative, high, low,
+            np.full(full, np.inf, np.float32), np.full(full, -np.inf, np.float32),
+            np.zeros((levels.size, *full), np.int64), levels, steps, observations,
+        )  # fmt: skip
+
+    @property
+    def square(self) -> tuple[Ints, Ints]:
+        """The sum of squares as its pair of words, ``(high, low)``."""
+        return self.square_high, self.square_low
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return len(self.count)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one group's map."""
+        return self.positive.shape[1:]
+
+    def merge(self, other: PixelMoments) -> PixelMoments:
+        """Return the moments of both sets of samples together, exactly.
+
+        Raises
+        ------
+        ValueError
+            If the two differ in groups, shape, thresholds, steps or observations, or if together
+            they hold more samples than the sums can.
+        """
+        for name in ("n_groups", "shape", "steps", "observations"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(f"moments to merge must agree in {name}, got {mine} and {theirs}.")
+        if not np.array_equal(self.thresholds, other.thresholds):
+            raise ValueError(
+                f"moments to merge must agree in thresholds, got {self.thresholds} and {other.thresholds}."
+            )
+        count = self.count + other.count
+        _refuse_overflow(count, self.observations)
+        high, low = carried(self.square_high + other.square_high, self.square_low + other.square_low)
+        return PixelMoments(
+            count, self.positive + other.positive, self.negative + other.negative, high, low,
+            np.minimum(self.minimum, other.minimum), np.maximum(self.maximum, other.maximum),
+            self.exceeded + other.exceeded, self.thresholds, self.steps, self.observations,
+        )  # fmt: skip
+
+    def pool(self, groups: NDArray[np.integer], n_groups: int | None = None) -> PixelMoments:
+        """Return the moments of coarser groups: group g is added into ``groups[g]``, exactly.
+
+        Parameters
+        ----------
+        groups : int (G,)
+            New group of each present one; a negative number leaves it out.
+        n_groups : int, optional
+            Number of new groups; by default one more than the largest of `groups`.
+        """
+        target = np.asarray(groups)
+        if target.shape != (self.n_groups,) or target.dtype.kind not in "iu":
+            raise ValueError(f"groups must be {self.n_groups} integers, got {target.dtype} {target.shape}.")
+        size = int(target.max(initial=-1)) + 1 if n_groups is None else n_groups
+        if target.max(initial=-1) >= size:
+            raise ValueError(f"groups must lie below n_groups = {size}, got {target.max()}.")
+        pooled = PixelMoments.empty(
+            size, self.shape, thresholds=list(self.thresholds), steps=self.steps,
+            observations=self.observations,
+        )  # fmt: skip
+        members = np.flatnonzero(target >= 0)
+        for start in range(0, len(members), 1 << 14):  # so many low words fit before a carry
+            taken = members[start : start + (1 << 14)]
+            into = target[taken]
+            for name in ("count", "positive", "negative", "square_high", "square_low"):
+                np.add.at(getattr(pooled, name), into, getattr(self, name)[taken])
+            np.add.at(np.moveaxis(pooled.exceeded, 1, 0), into, np.moveaxis(self.exceeded, 1, 0)[taken])
+            np.minimum.at(pooled.minimum, into, self.minimum[taken])
+            np.maximum.at(pooled.maximum, into, self.maximum[taken])
+            high, low = carried(pooled.square_high, pooled.square_low)
+            pooled.square_high[...], pooled.square_low[...] = high, low
+        _refuse_overflow(pooled.count, self.observations)
+        return pooled
+
+    def _n(self) -> Ints:
+        """Observations of a pixel, shaped to broadcast over the maps."""
+        return (self.count * self.observations).reshape(-1, *(1,) * len(self.shape))
+
+    def _per_observation(self, sums: Ints) -> Floats:
+        with np.errstate(invalid="ignore"):
+            return sums / (self._n() * np.float64(self.steps))
+
+    def mean(self) -> Floats:
+        """Mean of the values (G, *shape); NaN where a group is empty."""
+        return self._per_observation(self.positive - self.negative)
+
+    def abs_mean(self) -> Floats:
+        """Mean of the absolute values (G, *shape); NaN where a group is empty."""
+        return self._per_observation(self.positive + self.negative)
+
+    def positive_mean(self) -> Floats:
+        """Mean of ``max(value, 0)`` (G, *shape); NaN where a group is empty."""
+        return self._per_observation(self.positive)
+
+    def negative_mean(self) -> Floats:
+        """Mean of ``max(-value, 0)``, itself non-negative (G, *shape); NaN where a group is empty."""
+        return self._per_observation(self.negative)
+
+    def variance(self) -> Floats:
+        """Population variance (divided by n) of the values (G, *shape); NaN where a group is empty.
+
+        The squared deviations are summed about the integer nearest to the mean, without rounding:
+        what is left to subtract is at most half of them, so nothing cancels and the result is
+        never negative and good to a few units in the last place.
+        """
+        n = self._n()
+        safe = np.maximum(n, 1)
+        total = self.positive - self.negative
+        middle = (2 * total + safe) // (2 * safe)
+        rest = total - safe * middle
+        # sum (q - m)^2 = sum q^2 - m (n m + 2 rest); the product is formed in words of 30 and 48 bits
+        factor = safe * middle + 2 * rest
+        upper = middle * (factor >> 30)
+        lower = middle * (factor & ((1 << 30) - 1))
+        high, low = carried(
+            self.square_high - (upper >> 18), self.square_low - ((upper & ((1 << 18) - 1)) << 30) - lower
+        )
+        about = np.ldexp(high.astype(np.float64), CARRY) + low
+        spread = (about - rest.astype(np.float64) ** 2 / safe) / safe / float(self.steps) ** 2
+        return np.where(n > 0, spread, np.nan)
+
+    def exceedance(self) -> Floats:
+        """Share of the samples above each threshold (T, G, *shape); NaN where a group is empty."""
+        with np.errstate(invalid="ignore"):
+            return self.exceeded / self.count.astype(np.float64).reshape(-1, *(1,) * len(self.shape))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return all fields as arrays by name, to be stored by `numpy.savez`."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> PixelMoments:
+        """Rebuild what `to_arrays` gave."""
+        missing = [field.name for field in fields(cls) if field.name not in arrays]
+        if missing:
+            raise ValueError(f"stored moments must hold all fields, these are missing: {', '.join(missing)}.")
+        held: dict[str, Any] = {field.name: arrays[field.name] for field in fields(cls)}
+        return cls(**{**held, "steps": int(held["steps"]), "observations": int(held["observations"])})
+
+
+def _refuse_overflow(count: Ints, observations: int) -> None:
+    most = int(count.max(initial=0)) * observations
+    if most > MOST:
+        raise ValueError(f"exact sums hold at most 2^37 observations a group, got {most}: split the groups.")

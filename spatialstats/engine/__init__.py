@@ -1,0 +1,1 @@
+"""Stages, chunks, the run directory and the local executor."""

@@ -1,0 +1,147 @@
+"""What a run is asked to do, whole: the same configuration and data give the same bits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spatialstats.errors import InputError, unknown
+
+DEFAULT_ATTACKS = ("pgd-linf", "pgd-l2", "patch", "noise")
+ATTACK_MAPS = ("effect", "energy", "frequency")
+Effort = Literal["quick", "default", "full"]
+
+# n images, images of the sensitivity curve, permutations of the swap null.  "default" is
+# what two slow cores finish within three minutes; "full" takes every image there is.
+EFFORTS: dict[str, dict[str, int | None]] = {
+    "quick": {"n": 100, "sensitivity_images": 32, "n_resamples": 999},
+    "default": {"n": 400, "sensitivity_images": 64, "n_resamples": 9999},
+    "full": {"n": None, "sensitivity_images": 500, "n_resamples": 9999},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The settings of a run.
+
+    Parameters
+    ----------
+    dataset, split, size, labels, clean, adversarial, epsilon
+        Which images; see `spatialstats.data.load_dataset` and `load_pairs`.
+    n : int or None
+        How many images, drawn evenly over the classes; all of them when None.
+    model, weights, mean, std, device
+        Which classifier; see `spatialstats.models.load_model`.
+    attacks : tuple of str
+        Attack specifications; see `spatialstats.attacks.get_attack`.
+    importance : str or None
+        Importance specification; the default method when None.
+    attack_map : {"effect", "energy", "frequency"}
+        The attack map that the region of attack is taken from.
+    roi, roa : float
+        Top fraction of the pixels of an image that makes up RoI and RoA, in (0, 1).
+    min_area : int
+        Regions of fewer pixels are dropped.
+    connectivity : {1, 2}
+        Pixel connectivity, as in scikit-image.
+    fractions : tuple of float
+        Top fractions of the sensitivity curve.
+    sensitivity_images : int
+        How many (seeded) images the sensitivity curve is measured on.
+    fills : tuple of str
+        Fills among which one is chosen on the `choose` split.
+    n_resamples : int
+        Permutations of the image-swap null and resamples of the bootstrap.
+    reservoir : int
+        How many (seeded) images keep their pictures, for the examples of the report.
+    seed : int
+        Seed of everything random in the run.
+    chunk_size, batch_size : int
+        Images a chunk and images a pass through the model.  Results depend on them to
+        within floating-point noise, so they belong to the configuration.
+    threads : int or None
+        torch threads; torch's own choice when None.
+    backend : {"auto", "cpu", "gpu"}
+        Where the kernels run.
+    """
+
+    dataset: str = "cifar10"
+    split: str | None = None
+    size: int | None = None
+    labels: str | None = None
+    clean: str | None = None
+    adversarial: str | None = None
+    epsilon: float | None = None
+    n: int | None = None
+    model: str | None = None
+    weights: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    device: str = "cpu"
+    attacks: tuple[str, ...] = DEFAULT_ATTACKS
+    importance: str | None = None
+    attack_map: str = "effect"
+    roi: float = 0.3
+    roa: float = 0.2
+    min_area: int = 1
+    connectivity: int = 1
+    fractions: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4)
+    sensitivity_images: int = 64
+    fills: tuple[str, ...] = ("mean", "constant", "blur", "inpaint", "svd")
+    n_resamples: int = 9999
+    reservoir: int = 128
+    seed: int = 0
+    chunk_size: int = 128
+    batch_size: int = 64
+    threads: int | None = None
+    backend: str = "auto"
+    effort: str = "default"
+
+    def __post_init__(self) -> None:
+        if self.attack_map not in ATTACK_MAPS:
+            raise unknown("attack map", self.attack_map, ATTACK_MAPS)
+        for name in ("roi", "roa"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise InputError(f"--{name} is a top fraction of the pixels, above 0 and below 1, got {value}.")
+        for name in ("n", "chunk_size", "batch_size", "n_resamples", "min_area", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name.replace('_', '-')} must be at least 1, got {value}.")
+        if self.connectivity not in (1, 2):
+            raise InputError(f"connectivity must be 1 (four neighbours) or 2 (eight), got {self.connectivity}.")
+        if not self.attacks:
+            raise InputError("at least one attack is needed, got none: pass --attack pgd-linf, for example.")
+        if self.backend not in ("auto", "cpu", "gpu"):
+            raise unknown("backend", self.backend, ("auto", "cpu", "gpu"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON-ready values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Config:
+        """The configuration that `to_dict` wrote."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+
+    def differences(self, other: Config) -> list[str]:
+        """The settings in which two configurations differ, each as ``name: mine, theirs``."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return [f"{k}: {json.dumps(mine[k])}, {json.dumps(theirs[k])}" for k in mine if mine[k] != theirs[k]]
+
+
+def with_effort(effort: str, **settings: Any) -> Config:
+    """A `Config` whose counts come from a named effort, except where `settings` gives them.
+
+    Raises
+    ------
+    InputError
+        If `effort` is not quick, default or full.
+    """
+    if effort not in EFFORTS:
+        raise unknown("effort", effort, EFFORTS)
+    given = {k: v for k, v in settings.items() if v is not None}
+    return Config(**{**EFFORTS[effort], **given, "effort": effort})

@@ -1,0 +1,82 @@
+"""What neutralization is worth on a chunk: correctness of the defended and the control predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialstats.arrays import to_array, to_tensor
+from spatialstats.defence.evaluate import blob_masks, swapped_masks
+from spatialstats.defence.fills import get_fill
+from spatialstats.engine.context import Context
+from spatialstats.engine.measure import Arrays
+from spatialstats.engine.observe import Hit, Seen
+from spatialstats.engine.plan import derive_seed
+
+MASKS = ("roa-minus-roi", "roa", "prior")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Masks learnt on the locate split, bool (H, W), one for each attack."""
+
+    masks: dict[str, np.ndarray]
+
+
+def oracle_masks(seen: Seen, hit: Hit) -> dict[str, np.ndarray]:
+    """The masks (n, H, W) that know x, the label and the attack; empty where there is no RoA."""
+    roa = np.zeros_like(seen.roi)
+    roa[seen.correct] = hit.roa
+    return {"roa-minus-roi": roa & ~seen.roi, "roa": roa}
+
+
+def choose_rows(context: Context, seen: Seen, hit: Hit) -> Arrays:
+    """On the choose split: every fill of the oracle's RoA minus RoI, attacked and clean."""
+    mask = oracle_masks(seen, hit)["roa-minus-roi"]
+    arrays = {}
+    for fill in context.config.fills:
+        for which, images in (("attacked", hit.attacked.x_adv), ("clean", seen.x)):
+            arrays[f"choose.{hit.name}.{fill}.{which}"] = right(context, filled(images, mask, fill), seen)
+    return arrays
+
+
+def report_rows(context: Context, seen: Seen, hit: Hit, prior: Prior, fill: str) -> Arrays:
+    """On the report split: every mask beside its ceiling and its two controls."""
+    x, x_adv, name = seen.x, hit.attacked.x_adv, hit.name
+    arrays = {
+        f"defend.{name}.clean": seen.correct,
+        f"defend.{name}.attacked": hit.attacked.prediction == seen.labels,
+    }
+    masks = oracle_masks(seen, hit)
+    if name in prior.masks:
+        masks["prior"] = np.broadcast_to(prior.masks[name], seen.roi.shape)
+    for kind, mask in masks.items():
+        key = f"defend.{name}.{kind}"
+        arrays[f"{key}.area"] = mask.mean((1, 2))
+        arrays[f"{key}.neutralized"] = right(context, filled(x_adv, mask, fill), seen)
+        arrays[f"{key}.clean_neutralized"] = right(context, filled(x, mask, fill), seen)
+        arrays[f"{key}.ceiling"] = right(context, np.where(mask[:, None], x, x_adv), seen)
+        for control, other in controls(context, seen, kind, mask):
+            arrays[f"{key}.{control}"] = right(context, filled(x_adv, other, fill), seen)
+    return arrays
+
+
+def controls(context: Context, seen: Seen, kind: str, mask: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The masks of the controls: another image's mask, and equal-area blobs at random places."""
+    seed = derive_seed(context.config.seed, "controls", seen.chunk.name)
+    if kind != "prior" and len(mask) > 1:  # every image has the same prior mask: a swap changes nothing
+        yield "swapped", swapped_masks(mask, seed)
+    yield "blob", blob_masks(mask, seed)
+
+
+def filled(images: np.ndarray, mask: np.ndarray, fill: str) -> np.ndarray:
+    """`images` (n, C, H, W) with the pixels of `mask` (n, H, W) replaced by a named fill."""
+    array: np.ndarray = to_array(get_fill(fill)(to_tensor(images), to_tensor(np.ascontiguousarray(mask))))
+    return array
+
+
+def right(context: Context, images: np.ndarray, seen: Seen) -> np.ndarray:
+    """bool (n,): whether each image is given its true label."""
+    return context.classifier.predict(images) == seen.labels

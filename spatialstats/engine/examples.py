@@ -1,0 +1,78 @@
+"""The images that a report shows: at fixed quantiles of the effect, not picked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spatialstats import kernels
+from spatialstats.attacks import OUTCOMES
+from spatialstats.engine.context import Context
+from spatialstats.engine.merged import Merged
+from spatialstats.engine.plan import derive_seed
+from spatialstats.segments import segment
+from spatialstats.stats.colocation import swap_test
+
+QUANTILES = (0.5, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)  # the median comes first: it is shown large
+
+
+def choose_examples(context: Context, merged: Merged, attack: str) -> list[dict[str, Any]]:
+    """One image at each quantile of the image's own co-location effect under `attack`."""
+    row, kept = merged["row.row"], merged["example.row"]
+    both = merged["mask.roi"].any(1) & merged[f"mask.{attack}.candidate"].any(1)
+    both &= merged["row.correct"]
+    if both.sum() < 2:
+        both = np.ones(len(row), bool)
+        effect = np.zeros(len(row))
+    else:
+        effect = np.full(len(row), np.nan)
+        roi, roa = (np.ascontiguousarray(merged[m][both]) for m in ("mask.roi", f"mask.{attack}.candidate"))
+        seed = derive_seed(context.config.seed, "examples")
+        effect[both] = swap_test(roi, roa, context.n_pixels, n_resamples=99, seed=seed).per_image
+    places = np.flatnonzero(np.isin(row, kept) & both)
+    if not len(places):
+        return []
+    wanted = np.quantile(effect[both], QUANTILES)
+    examples = []
+    free = np.ones(len(places), bool)
+    for quantile, value in zip(QUANTILES, wanted, strict=True):
+        distance = np.where(free | (not free.any()), np.abs(effect[places] - value), np.inf)
+        best = int(distance.argmin())
+        free[best] = False
+        examples.append(example_json(context, merged, int(places[best]), quantile, float(effect[places[best]])))
+    return examples
+
+
+def example_json(context: Context, merged: Merged, at: int, quantile: float, effect: float) -> dict[str, Any]:
+    """What is said of one image."""
+    return {
+        "row": int(merged["row.row"][at]),
+        "index": int(merged["row.index"][at]),
+        "label": int(merged["row.label"][at]),
+        "prediction": int(merged["row.prediction"][at]),
+        "quantile": quantile,
+        "lift_effect": effect,
+        "attacks": {
+            name: {
+                "prediction": int(merged[f"row.{name}.prediction"][at]),
+                "outcome": OUTCOMES[int(merged[f"row.{name}.outcome"][at])],
+            }
+            for name in context.attacks
+        },
+    }
+
+
+def example_arrays(context: Context, merged: Merged, examples: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """The pictures of the examples, in their order."""
+    kept = list(merged["example.row"])
+    chosen = np.array([kept.index(example["row"]) for example in examples], int)
+    shape = context.dataset.shape[1:]
+    at = [int(np.flatnonzero(merged["row.row"] == example["row"])[0]) for example in examples]
+    roi = kernels.unpack(np.ascontiguousarray(merged["mask.roi"][at]), shape)
+    arrays = {"x": merged["example.x"][chosen], "importance": merged["example.importance"][chosen], "roi": roi}
+    for name in context.attacks:
+        of = {part: merged[f"example.{name}.{part}"][chosen] for part in ("x_adv", "damage", "roa")}
+        arrays |= {f"{name}/{part}": values for part, values in of.items()}
+        arrays[f"{name}/segments"] = segment(roi, of["roa"])
+    return arrays

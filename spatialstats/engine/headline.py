@@ -1,0 +1,38 @@
+"""The finding of a run in two sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def percent(value: float | None) -> str:
+    """A share as text: ``37 %``, with a decimal below ten."""
+    if value is None:
+        return "an unknown share"
+    shown = 100 * value
+    return f"{shown:.1f} %" if abs(shown) < 9.95 else f"{shown:.0f} %"
+
+
+def headline(attacks: list[Json], n: int) -> Json:
+    """What the first attack with regions did, and the most that blocking could win back."""
+    told = next((a for a in attacks if a["segments"]), None)
+    if told is None:
+        first = attacks[0]
+        why = first["effect"]["reason"] or "no region of attack was found"
+        return {"text": f"{first['label']}: {why}.", "attack": first["name"]}
+    contested, neutralizable = told["segments"]["contested"], told["segments"]["neutralizable"]
+    ceiling = told["ceilings"]["neutralizable"]
+    return {
+        "text": (
+            f"{told['label']} leaves {percent(told['robust_accuracy']['value'])} of {n} images right: "
+            f"{percent(contested['damage']['value'])} of its damage falls on the "
+            f"{percent(contested['area']['value'])} of the image that it contests, "
+            f"{percent(neutralizable['damage']['value'])} on the {percent(neutralizable['area']['value'])} that is "
+            f"neutralizable. Even the true pixels put back there would bring accuracy on the attacked images only to "
+            f"{percent(ceiling['value'])} (95 % interval {percent(ceiling['low'])} to {percent(ceiling['high'])}): "
+            "no fill of that region can be credited with more."
+        ),
+        "attack": told["name"],
+    }

@@ -1,0 +1,204 @@
+"""One chunk's result, as arrays: densities, masks, damage, regions, sensitivity."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from spatialstats import kernels, maps, segments
+from spatialstats.attacks import outcomes
+from spatialstats.density import groups
+from spatialstats.engine.context import Context
+from spatialstats.engine.merged import REGIONS, moments_to_arrays
+from spatialstats.engine.observe import Hit, Seen, region_of_attack
+from spatialstats.region_table import table
+from spatialstats.regions import clean, top_fraction
+
+Arrays = dict[str, np.ndarray]
+
+
+def measure_seen(context: Context, seen: Seen) -> Arrays:
+    """What a chunk says of the model alone."""
+    ok, rows = seen.correct, seen.chunk.rows
+    arrays = {
+        "row.row": rows,
+        "row.index": context.dataset.indices[rows],
+        "row.label": seen.labels,
+        "row.split": context.splits[rows],
+        "row.prediction": seen.prediction,
+        "row.correct": ok,
+        "mask.roi": kernels.pack(seen.roi),
+    }
+    by_class, n = groups(seen.labels[ok], np.zeros(int(ok.sum()), np.int64), grouped_classes(context))
+    arrays |= densities({"importance": seen.importance[ok], "roi": seen.roi[ok]}, by_class, n)
+    arrays |= region_rows(context, seen, seen.roi[ok], np.zeros_like(seen.importance[ok]), "roi", "")
+    pictured = context.pictured[rows]
+    arrays |= {
+        "example.row": rows[pictured],
+        "example.x": as_bytes(seen.x[pictured]),
+        "example.importance": seen.importance[pictured],
+    }
+    return arrays
+
+
+def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
+    """What a chunk says of one attack."""
+    name, ok, n = hit.name, seen.correct, len(seen.labels)
+    prediction = hit.attacked.prediction
+    outcome = outcomes(seen.labels, seen.prediction, prediction)
+    arrays = {
+        f"row.{name}.prediction": prediction,
+        f"row.{name}.outcome": outcome,
+        f"row.{name}.norm": hit.attacked.norm.astype(np.float32),
+        f"row.{name}.formed": spread(hit.formed, ok, False),
+        f"row.{name}.change": spread(hit.effect.change, ok, np.nan),
+        f"row.{name}.completeness": spread(hit.effect.error, ok, np.nan),
+        f"row.{name}.damage_mass": spread(hit.damage.sum((1, 2), dtype=np.float64), ok, np.nan),
+        f"mask.{name}.candidate": spread(kernels.pack(hit.candidate), ok, 0),
+        f"mask.{name}.roa": spread(kernels.pack(hit.roa), ok, 0),
+        f"mask.{name}.energy": spread(kernels.pack(top_fraction(hit.energy, context.config.roa)), ok, 0),
+    }
+    arrays |= attack_densities(context, seen, hit, outcome[ok])
+    arrays |= region_rows(context, seen, hit.roa, hit.damage, "roa", name)
+    arrays |= region_rows(context, seen, hit.roa, hit.damage, "roa", name, "dbscan")
+    if name in context.fought:
+        codes = segments.segment(seen.roi[ok], hit.roa)
+        for segment in ("neutralizable", "contested"):
+            chosen = codes == segments.SEGMENTS.index(segment)
+            arrays |= region_rows(context, seen, chosen, hit.damage, segment, name)
+        arrays |= damage_rows(context, seen, hit, codes)
+        arrays |= sensitivity_rows(context, seen, hit)
+    pictured = context.pictured[seen.chunk.rows]
+    damage = np.zeros((n, *hit.damage.shape[1:]), np.float32)
+    damage[ok] = maps.scale(hit.damage)[0]
+    roa = np.zeros_like(seen.roi)
+    roa[ok] = hit.roa
+    return arrays | {
+        f"example.{name}.x_adv": as_bytes(hit.attacked.x_adv[pictured]),
+        f"example.{name}.damage": damage[pictured],
+        f"example.{name}.roa": roa[pictured],
+    }
+
+
+def damage_rows(context: Context, seen: Seen, hit: Hit, codes: np.ndarray) -> Arrays:
+    """Shapley shares of the margin drop, areas, and what restoring a segment gives, a row an image."""
+    ok, n, name = seen.correct, len(seen.labels), hit.name
+    formed = hit.formed
+    inside = np.flatnonzero(ok)[formed]
+    found = damage_of(context, seen, hit, formed, codes[formed])
+    is_in = np.zeros(n, bool)
+    is_in[inside] = True
+    return {
+        f"row.{name}.shapley": spread(found.shapley, is_in, np.nan),
+        f"row.{name}.area": spread(found.area, is_in, np.nan),
+        f"row.{name}.coalitions": spread(found.predictions.astype(np.int32), is_in, -1),
+    }
+
+
+def sensitivity_rows(context: Context, seen: Seen, hit: Hit) -> Arrays:
+    """Damage shares and masks with RoI and RoA at each top fraction, on the sensitivity images."""
+    config, name = context.config, hit.name
+    ok = seen.correct
+    wanted = hit.formed & context.sensitive[seen.chunk.rows][ok]
+    inside = np.flatnonzero(ok)[wanted]
+    chosen = {"effect": hit.damage, "energy": hit.energy, "frequency": hit.frequency}[config.attack_map][wanted]
+    columns: dict[str, list[np.ndarray]] = {"shapley": [], "area": [], "restored": [], "roi": [], "roa": []}
+    for fraction in config.fractions:
+        roi = clean(top_fraction(seen.importance[inside], fraction), config.min_area, config.connectivity)
+        roa = region_of_attack(chosen, fraction, config.min_area, config.connectivity)
+        codes = segments.segment(roi, roa)
+        found = damage_of(context, seen, hit, wanted, codes)
+        columns["shapley"].append(found.shapley)
+        columns["area"].append(found.area)
+        restored = [found.restored(segment) == seen.labels[inside] for segment in segments.SEGMENTS]
+        columns["restored"].append(np.stack(restored, 1))
+        columns["roi"].append(kernels.pack(roi))
+        columns["roa"].append(kernels.pack(roa))
+    return {f"sensitivity.{name}.{column}": np.stack(parts, 1) for column, parts in columns.items()}
+
+
+def damage_of(context: Context, seen: Seen, hit: Hit, chosen: np.ndarray, codes: np.ndarray) -> segments.Damage:
+    """Damage of the segments `codes` on the `chosen` ones, bool (m,), of the correctly classified images."""
+    inside = np.flatnonzero(seen.correct)[chosen]
+    return segments.damage(
+        context.classifier,
+        seen.x[inside],
+        hit.attacked.x_adv[inside],
+        seen.labels[inside],
+        hit.rival[chosen],
+        codes,
+        clean_logits=seen.logits[inside],
+        adversarial_logits=hit.attacked.logits[inside],
+    )
+
+
+def attack_densities(context: Context, seen: Seen, hit: Hit, outcome: np.ndarray) -> Arrays:
+    """Moments of the attack's maps and masks, per class and outcome."""
+    roi = seen.roi[seen.correct]
+    cells, n = groups(seen.labels[seen.correct], outcome, grouped_classes(context))
+    of = {
+        "energy": hit.energy,
+        "frequency": hit.frequency,
+        "effect": maps.scale(hit.effect.values)[0],
+        "roa": hit.roa,
+        "neutralizable": hit.roa & ~roi,
+        "contested": hit.roa & roi,
+    }
+    return densities({f"{hit.name}/{key}": value for key, value in of.items()}, cells, n)
+
+
+def densities(of: dict[str, np.ndarray], cells: np.ndarray, n_cells: int) -> Arrays:
+    """Moments of several maps over the same cells."""
+    arrays: Arrays = {}
+    for name, values in of.items():
+        arrays |= moments_to_arrays(name, kernels.density(values, cells, n_cells))
+    return arrays
+
+
+def region_rows(
+    context: Context,
+    seen: Seen,
+    masks: np.ndarray,
+    attack: np.ndarray,
+    mask: str,
+    name: str,
+    method: Literal["components", "dbscan"] = "components",
+) -> Arrays:
+    """The table of regions of boolean masks (m, H, W) of the correctly classified images."""
+    ok = seen.correct
+    found: pd.DataFrame = table(
+        masks,
+        seen.importance[ok],
+        attack,
+        samples=context.dataset.indices[seen.chunk.rows][ok],
+        labels=seen.labels[ok],
+        classes=context.dataset.classes,
+        mask=mask,
+        attack_name=name,
+        method=method,
+        connectivity=context.config.connectivity,
+    )
+    columns = {str(column): found[column].to_numpy() for column in found}
+    # Text goes into the chunk's file as fixed-width strings: object arrays would need pickle to be read back.
+    plain = {k: v if v.dtype.kind in "biuf" else v.astype(str) for k, v in columns.items()}
+    return {f"{REGIONS}.{name}/{mask}/{method}.{column}": values for column, values in plain.items()}
+
+
+def grouped_classes(context: Context) -> int:
+    """How many classes the densities tell apart: all up to 100, none above."""
+    n = len(context.dataset.classes)
+    return n if n <= 100 else 1
+
+
+def spread(values: np.ndarray, chosen: np.ndarray, fill: float) -> np.ndarray:
+    """`values` (m, ...) put at the m places `chosen` among n, the others holding `fill`."""
+    out = np.full((len(chosen), *values.shape[1:]), fill, values.dtype)
+    out[chosen] = values
+    return out
+
+
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as uint8, rounded: for pictures only."""
+    return np.round(images * 255).astype(np.uint8)

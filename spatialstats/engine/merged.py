@@ -1,0 +1,57 @@
+"""Chunk results put together: exact sums of moments, rows in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from spatialstats.kernels import PixelMoments
+
+MOMENTS, REGIONS = "moments", "region"
+
+
+class Merged:
+    """The sum of the chunks that are done.
+
+    A chunk's result is a flat dictionary of arrays.  Names that begin with ``moments.``
+    belong to `PixelMoments` and add up exactly, ``region.`` stays in the chunk's file for
+    the table of regions, everything else is one row an image and is strung together.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = {}
+        self._joined: dict[str, np.ndarray] = {}
+        self.moments: dict[str, PixelMoments] = {}
+
+    def add(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take in the result of one more chunk."""
+        moments: dict[str, dict[str, np.ndarray]] = {}
+        for name, array in arrays.items():
+            kind, _, rest = name.partition(".")
+            if kind == MOMENTS:
+                of, _, field = rest.rpartition(".")
+                moments.setdefault(of, {})[field] = array
+            elif kind != REGIONS:
+                self._parts.setdefault(name, []).append(array)
+        for of, fields in moments.items():
+            part = PixelMoments.from_arrays(fields)
+            self.moments[of] = self.moments[of].merge(part) if of in self.moments else part
+        self._joined.clear()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._joined:
+            self._joined[name] = np.concatenate(self._parts[name])
+        return self._joined[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._parts
+
+    def names(self, prefix: str) -> list[str]:
+        """The row arrays whose name begins with `prefix`, without it."""
+        return [name.removeprefix(prefix) for name in self._parts if name.startswith(prefix)]
+
+
+def moments_to_arrays(of: str, moments: PixelMoments) -> dict[str, np.ndarray]:
+    """`moments` as arrays of a chunk's result."""
+    return {f"{MOMENTS}.{of}.{field}": array for field, array in moments.to_arrays().items()}

@@ -1,0 +1,219 @@
+"""A finished run on disk: results, maps, tables and pictures that other tools open."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from spatialstats import __version__, kernels
+from spatialstats.density import Density
+from spatialstats.engine.context import Context
+from spatialstats.engine.defend import Prior
+from spatialstats.engine.examples import choose_examples, example_arrays
+from spatialstats.engine.headline import headline
+from spatialstats.engine.merged import REGIONS, Merged
+from spatialstats.engine.plan import PHASES
+from spatialstats.engine.provenance import Clock, provenance
+from spatialstats.engine.rundir import RESULTS, RunDirectory, atomic, read_arrays, write_arrays, write_json
+from spatialstats.engine.summary import attack_summary
+from spatialstats.region_table import Method, table
+from spatialstats.regions import top_fraction
+from spatialstats.segments import SEGMENTS
+from spatialstats.stats.intervals import proportion
+
+Json = dict[str, Any]
+
+
+def write_results(
+    context: Context,
+    run: RunDirectory,
+    merged: Merged,
+    prior: Prior,
+    fill: str,
+    clock: Clock,
+    *,
+    began: float,
+    command: str,
+) -> None:
+    """Write every file of a run but its report; ``results.json`` comes last and completes it."""
+    context.progress.start("summarise", len(context.attacks))
+    with clock.stage("summarise"):
+        attacks = []
+        for name in context.attacks:
+            attacks.append(attack_summary(context, merged, name, fill))
+            context.progress.advance(1)
+        arrays, tables = density_maps(context, merged)
+        for attack in attacks:
+            attack["regions"] = [row for row in tables if row["attack"] == attack["name"]]
+        for name, mask in prior.masks.items():
+            arrays[f"{name}/prior_mask"] = mask
+        head = headline(attacks, len(merged["row.row"]))
+        examples = choose_examples(context, merged, head["attack"])
+        write_arrays(run.path / "maps.npz", arrays)
+        write_arrays(run.path / "examples.npz", example_arrays(context, merged, examples))
+        write_samples(context, run, merged)
+        write_regions(run, [*run.path.joinpath("chunks").glob("*.npz")])
+    correct = merged["row.correct"]
+    results = {
+        "schema": 1,
+        "version": __version__,
+        "config": context.config.to_dict(),
+        "headline": head,
+        "data": data_json(context),
+        "model": {
+            "name": context.classifier.name,
+            "fingerprint": context.classifier.fingerprint,
+            "n_classes": context.classifier.n_classes,
+            "preparation": context.classifier.preparation,
+            "clean_accuracy": proportion(correct).to_dict(),
+            "n_correct": int(correct.sum()),
+        },
+        "importance": {"name": context.importance.name, "label": context.importance.label},
+        "attacks": attacks,
+        "regions": [row for row in tables if row["attack"] == ""],
+        "fill": fill,
+        "examples": examples,
+        "provenance": provenance(context.config, clock, began=began, command=command),
+    }
+    write_json(run.path / RESULTS, results)
+    run.clear_chunks()
+
+
+def data_json(context: Context) -> Json:
+    """What the report says of the images."""
+    dataset = context.dataset
+    return {
+        "name": dataset.name,
+        "n": len(dataset.labels),
+        "classes": list(dataset.classes),
+        "shape": list(dataset.shape),
+        "splits": {phase: int((context.splits == code).sum()) for code, phase in enumerate(PHASES)},
+        "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
+    }
+
+
+def density_maps(context: Context, merged: Merged) -> tuple[dict[str, np.ndarray], list[Json]]:
+    """The maps of ``maps.npz``, and the regions of the densities."""
+    config = context.config
+    arrays: dict[str, np.ndarray] = {}
+    for name in ("importance", "roi"):
+        density = Density(merged.moments[name])
+        arrays[name] = density.overall().mean()[0].astype(np.float32)
+        arrays[f"{name}_by_class"] = density.by_class().mean().astype(np.float32)
+        arrays["class_count"] = density.by_class().count
+    arrays["roi_mask"] = top_fraction(arrays["importance"][None], config.roi)[0]
+    rows = density_regions(context, arrays["roi_mask"], arrays["importance"], None, "roi", "")
+    for name in context.attacks:
+        for key, density in attack_densities(context, merged, name).items():
+            for suffix, moments in (
+                ("", density.overall()),
+                ("_by_class", density.by_class()),
+                ("_by_outcome", density.by_outcome()),
+            ):
+                for part, values in parts_of(key, moments).items():
+                    arrays[f"{name}/{part}{suffix}"] = (values if suffix else values[0]).astype(np.float32)
+        chosen = arrays[f"{name}/{'damage' if config.attack_map == 'effect' else config.attack_map}"]
+        mask = top_fraction(chosen[None], config.roa)[0]
+        arrays[f"{name}/roa_mask"] = mask
+        for what, where in (("roa", mask), ("neutralizable", mask & ~arrays["roi_mask"])):
+            rows += density_regions(context, where, arrays["importance"], chosen, what, name)
+    return arrays, rows
+
+
+def attack_densities(context: Context, merged: Merged, name: str) -> dict[str, Density]:
+    """The densities of one attack's maps."""
+    keys = ("energy", "frequency", "effect", "roa", "neutralizable", "contested")
+    return {key: Density(merged.moments[f"{name}/{key}"]) for key in keys}
+
+
+def parts_of(key: str, moments: kernels.PixelMoments) -> dict[str, np.ndarray]:
+    """The means that a density is shown by; damage and relief of the effect stay apart."""
+    if key == "effect":
+        return {"damage": moments.negative_mean(), "relief": moments.positive_mean()}
+    return {key: moments.mean()}
+
+
+def density_regions(
+    context: Context, mask: np.ndarray, importance: np.ndarray, attack: np.ndarray | None, what: str, name: str
+) -> list[Json]:
+    """Regions of a density's mask, by connected components and by DBSCAN."""
+    rows: list[Json] = []
+    weight = importance if attack is None else attack
+    for method in get_args(Method):
+        found = table(
+            mask[None],
+            importance[None],
+            weight[None],
+            samples=np.array([-1]),
+            labels=np.array([-1]),
+            classes=(),
+            mask=what,
+            attack_name=name,
+            method=method,
+            connectivity=context.config.connectivity,
+        )
+        rows += [region_json(row) for row in found.to_dict("records")]
+    return rows
+
+
+def region_json(row: dict[str, Any]) -> Json:
+    """A row of the table of regions as JSON."""
+    number = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in number.items()}
+    return {
+        **{k: plain[k] for k in ("attack", "mask", "method", "label", "area", "eccentricity", "mass", "peak")},
+        **{k: plain[k] for k in ("mean_importance", "mean_attack")},
+        "source": "density",
+        "class": None,
+        "centroid": [plain["centroid_row"], plain["centroid_col"]],
+        "bbox": [plain["min_row"], plain["min_col"], plain["max_row"], plain["max_col"]],
+    }
+
+
+def write_samples(context: Context, run: RunDirectory, merged: Merged) -> None:
+    """``samples.parquet``: one row an image."""
+    columns: dict[str, np.ndarray] = {}
+    for name in merged.names("row."):
+        values = merged[f"row.{name}"]
+        if values.ndim == 1:
+            columns[name] = values
+        elif name.endswith((".shapley", ".area")):
+            columns |= {f"{name}.{segment}": values[:, code] for code, segment in enumerate(SEGMENTS)}
+    buffer = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(buffer, index=False)
+    with atomic(run.path / "samples.parquet") as file:
+        file.write(buffer.getbuffer())
+
+
+def write_regions(run: RunDirectory, chunks: list[Any]) -> None:
+    """``regions.parquet``: one row a region, a row group a chunk, so that memory stays flat."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic(run.path / "regions.parquet") as file:
+        writer = None
+        for rows in region_tables(chunks):
+            arrow = pa.Table.from_pandas(rows, preserve_index=False)
+            writer = writer or pq.ParquetWriter(file, arrow.schema)
+            writer.write_table(arrow.cast(writer.schema))
+        if writer is not None:
+            writer.close()
+
+
+def region_tables(chunks: list[Any]) -> Iterator[pd.DataFrame]:
+    """The regions of each chunk, one table a chunk."""
+    for path in sorted(chunks):
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for key, values in read_arrays(path).items():
+            if key.startswith(f"{REGIONS}."):
+                group, _, column = key.rpartition(".")
+                groups.setdefault(group, {})[column] = values
+        tables = [pd.DataFrame(columns) for columns in groups.values()]
+        filled = [table for table in tables if len(table)]
+        if filled:
+            yield pd.concat(filled, ignore_index=True)

@@ -1,0 +1,218 @@
+"""Builds report.html: gathers what the templates show and writes one file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from spatialstats.report import charts, curves, palette, tables, text
+from spatialstats.report.densities import Densities, densities
+from spatialstats.report.pictures import pictures
+from spatialstats.report.run import Run, load_run
+
+Json = Mapping[str, Any]
+STYLES = ("tokens.css", "page.css", "first.css", "sections.css", "print.css")
+
+
+def build_report(run_dir: Path) -> Path:
+    """Builds the report of a run from its files.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Run directory with ``results.json``, ``maps.npz`` and ``examples.npz``.
+
+    Returns
+    -------
+    Path
+        ``report.html`` in that directory: one file without outside references, written atomically.
+
+    Raises
+    ------
+    InputError
+        If there is no readable run.
+    """
+    run = load_run(Path(run_dir))
+    target = run.path / "report.html"
+    handle, temporary = tempfile.mkstemp(dir=run.path, prefix=".report-", suffix=".html")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(render(run))
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def render(run: Run) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("spatialstats.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(percent=text.percent, count=text.count, duration=text.duration, size=text.size)
+    source = environment.loader
+    if source is None:  # pragma: no cover - the loader is given above
+        raise RuntimeError("the template loader is missing")
+    styles = Markup("\n".join(source.get_source(environment, name)[0] for name in STYLES))
+    script = Markup(source.get_source(environment, "report.js")[0])
+    return environment.get_template("report.html.j2").render(styles=styles, script=script, **context(run))
+
+
+def context(run: Run) -> dict[str, Any]:
+    """Everything that the templates name, as finished strings and markup."""
+    attacks = run.attacks
+    keys = {str(attack.get("name")): f"a{i}" for i, attack in enumerate(attacks)}
+    maps = densities(run, keys)
+    domain = charts.share_domain(attacks)
+    return {
+        "title": f"{_get(run.results, 'data', 'name')} × {_get(run.results, 'model', 'name')}",
+        "run": run.results,
+        "classes": run.classes,
+        "headline": _get(run.results, "headline", "text") or _fallback(attacks),
+        "chips": chips(run),
+        "palette": palette,
+        "colours": Markup(palette.gradient()),
+        "attacks": [_attack(run, attack, keys, domain) for attack in attacks],
+        "forest": charts.lift_forest(attacks, keys, "lift"),
+        "lift_rows": tables.lift_rows(attacks),
+        "outcome_rows": tables.outcome_rows(attacks),
+        "pictures": pictures(run, keys),
+        "densities": maps,
+        "density_data": _density_data(maps),
+        "sensitivity": sensitivity(attacks, keys),
+        "config": json.dumps(run.results.get("config"), indent=2),
+        "stages": _stages(run.results),
+    }
+
+
+def _get(results: Json, *path: str) -> Any:
+    found: Any = results
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _fallback(attacks: list[Json]) -> str:
+    """A headline from the first attack with segments, where the run gave none."""
+    for attack in attacks:
+        contested = (attack.get("segments") or {}).get("contested")
+        if contested:
+            return (
+                f"{attack.get('label')}: contested pixels are "
+                f"{text.percent(text.point(contested.get('area')), 0)} of the area and carry "
+                f"{text.percent(text.point(contested.get('damage')), 0)} of the damage."
+            )
+    return "No attack of this run formed a region of attack."
+
+
+def chips(run: Run) -> list[dict[str, str]]:
+    """Short facts that qualify everything on the first screen."""
+    data, model = run.results.get("data") or {}, run.results.get("model") or {}
+    report = (data.get("splits") or {}).get("report")
+    found = [{"label": "n", "value": f"{text.count(report)} report images of {text.count(data.get('n'))}"}]
+    clean = model.get("clean_accuracy")
+    if text.point(clean) is not None:
+        found.append(
+            {"label": "clean accuracy", "value": f"{text.percent(text.point(clean))} {text.bracket(clean)}"}
+        )
+    rows = [row for attack in run.attacks for row in attack.get("neutralization") or []]
+    roots = sorted({str((row.get("knowledge") or {}).get("roa")) for row in rows})
+    if roots:
+        found.append({"label": "knowledge", "value": "shown: oracle · defended: " + ", ".join(roots)})
+    else:
+        found.append({"label": "knowledge", "value": "oracle (needs the clean image)"})
+    if all(row.get("static", True) for row in rows):
+        found.append({"label": "static", "value": "no robustness claim", "kind": "warn"})
+    return found
+
+
+def _attack(run: Run, attack: Json, keys: Mapping[str, str], domain: tuple[float, float]) -> dict[str, Any]:
+    key, label = keys[str(attack.get("name"))], str(attack.get("label") or attack.get("name"))
+    segments, effect = attack.get("segments"), attack.get("effect") or {}
+    overall, by_class, left_out = tables.region_rows(attack)
+    robust = attack.get("robust_accuracy")
+    return {
+        "key": key,
+        "label": label,
+        "name": attack.get("name"),
+        "control": bool(attack.get("control")),
+        "bars": charts.share_bars(segments, label, f"bars-{key}", domain) if segments else None,
+        "n": text.count(segments.get("n")) if segments else None,
+        "shares": tables.share_rows(segments) if segments else [],
+        "reason": None if segments else effect.get("reason") or "no region of attack was formed",
+        "robust": f"{text.percent(text.point(robust))} {text.bracket(robust)}",
+        "ceilings": {name: tables.cell(item) for name, item in (attack.get("ceilings") or {}).items()},
+        "neutralization": tables.neutralization_rows(attack, key),
+        "fills": tables.fill_rows(attack),
+        "regions": overall,
+        "class_regions": by_class,
+        "regions_left_out": left_out,
+    }
+
+
+def sensitivity(attacks: list[Json], keys: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Sensitivity curves, one column an attack that has them."""
+    domains = {key: curves.curve_domain(attacks, key) for key in ("damage", "restored", "lift")}
+    found = []
+    for attack in attacks:
+        rows, key = list(attack.get("sensitivity") or []), keys[str(attack.get("name"))]
+        label = str(attack.get("label") or attack.get("name"))
+        if len(rows) < 2:
+            continue
+        found.append(
+            {
+                "label": label,
+                "damage": curves.share_curves(
+                    rows, "damage", f"Damage share, {label}", f"sd-{key}", domains["damage"]
+                ),
+                "restored": curves.share_curves(
+                    rows, "restored", f"Accuracy if restored, {label}", f"sr-{key}", domains["restored"]
+                ),
+                "lift": curves.lift_curve(rows, f"Lift excess, {label}", f"sl-{key}", domains["lift"]),
+                "rows": [
+                    {
+                        "fraction": text.percent(row["fraction"], 0),
+                        "n": text.count(row.get("n")),
+                        "lift": text.number(text.point(row.get("lift")), 3, sign=True),
+                        "damage": [
+                            text.percent(text.point(((row.get("segments") or {}).get(s) or {}).get("damage")))
+                            for s in palette.SEGMENTS
+                        ],
+                    }
+                    for row in rows
+                ],
+            }
+        )
+    return found
+
+
+def _density_data(maps: Densities | None) -> dict[str, Any]:
+    if maps is None:
+        return {}
+    return {"groups": maps.groups, "rows": {row.name: row.tops for row in maps.rows}}
+
+
+def _stages(results: Json) -> list[dict[str, Any]]:
+    time = _get(results, "provenance", "time") or {}
+    total = time.get("total_s") or 0
+    return [
+        {
+            "name": name,
+            "time": text.duration(seconds),
+            "share": text.percent(seconds / total if total else None, 0),
+        }
+        for name, seconds in (time.get("stages") or {}).items()
+    ]

@@ -1,0 +1,94 @@
+"""The report's figures as SVG and PNG files for papers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from spatialstats.report import plots, plots_maps
+from spatialstats.report.run import Run, load_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE: Final[Any] = {
+    "font.family": "sans-serif",
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "spatialstats",
+    "figure.constrained_layout.use": True,
+    "image.interpolation": "nearest",
+}
+
+MAKERS: Final[dict[str, Callable[[Run], Figure | None]]] = {
+    "shares": plots.shares,
+    "colocation": plots.colocation,
+    "densities": plots_maps.densities,
+    "sensitivity": plots.sensitivity,
+    "neutralization": plots.neutralization,
+    "example": plots_maps.example,
+}
+"""File name to what draws it; None where the run has no data for it."""
+
+
+def write_figures(run_dir: Path) -> list[Path]:
+    """Draws the figures of a run for papers.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Run directory.
+
+    Returns
+    -------
+    list of Path
+        ``figures/<name>.svg`` (text kept as text) and ``figures/<name>.png`` (300 dots an inch) of every
+        figure that the run has data for, written atomically and without a date, so that one run always
+        gives the same files.
+
+    Raises
+    ------
+    InputError
+        If there is no readable run.
+    """
+    run = load_run(Path(run_dir))
+    folder = run.path / "figures"
+    folder.mkdir(exist_ok=True)
+    written: list[Path] = []
+    with _style():
+        for name, make in MAKERS.items():
+            figure = make(run)
+            if figure is not None:
+                written += [_save(figure, folder / f"{name}.{kind}") for kind in ("svg", "png")]
+    return written
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        blank = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        figure.savefig(temporary, format=path.suffix[1:], dpi=300, metadata=blank)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,242 @@
+"""Confidence intervals of accuracies, means, paired differences and ratios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from spatialstats.errors import InputError
+
+BLOCK = 1 << 21  # random numbers drawn at once
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The estimate and the ends of its interval; NaN where there are none.
+    n : int
+        How many images it stands on.
+    method : str
+        What the interval is called.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """``value, low, high, n`` ready for JSON: None in place of NaN and infinity."""
+        ends = {"value": self.value, "low": self.low, "high": self.high}
+        return {**{k: float(v) if math.isfinite(v) else None for k, v in ends.items()}, "n": self.n}
+
+
+def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval of a proportion.
+
+    Parameters
+    ----------
+    successes, n : int
+        Count and number of trials; without trials the ends are 0 and 1, the value NaN.
+    confidence : float
+        Coverage wanted.
+
+    Raises
+    ------
+    InputError
+        If the count is not within 0..n.
+
+    References
+    ----------
+    E. B. Wilson, Journal of the American Statistical Association 22, 1927.
+    """
+    if not 0 <= successes <= n:
+        raise InputError(f"a count of successes lies between 0 and the {n} trials, got {successes}.")
+    if n == 0:
+        return Interval(math.nan, 0.0, 1.0, 0, "Wilson")
+    z = _quantile(confidence)
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # At the ends the exact bound is 0 or 1; rounding must not put it beside the estimate.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Interval(share, low, high, int(n), "Wilson")
+
+
+def proportion(hits: np.ndarray, *, confidence: float = 0.95) -> Interval:
+    """Wilson's interval of the share of true values in a boolean array (N,)."""
+    hits = np.asarray(hits, bool)
+    return wilson(int(hits.sum()), hits.size, confidence=confidence)
+
+
+def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> Interval:
+    """Mean of independent values (N,) with Student's t interval; needs two values for the ends."""
+    values = _finite(values)
+    n = values.size
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0, "t")
+    mean = float(values.mean())
+    if n == 1:
+        return Interval(mean, math.nan, math.nan, 1, "t")
+    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n, "t")
+
+
+def resamples(n: int, seed: int, n_resamples: int) -> Iterator[np.ndarray]:
+    """Bootstrap draws of n rows, in blocks.
+
+    Draw k is a pure function of (seed, k): its n uniforms are the numbers k n to k n + n - 1
+    of one counter-based stream, so neither the block size nor the number of draws changes it.
+
+    Yields
+    ------
+    numpy.ndarray
+        int64 (b, n): rows drawn with replacement.
+    """
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    block = max(1, BLOCK // max(1, n))
+    for start in range(0, n_resamples, block):
+        uniforms = generator.random((min(block, n_resamples - start), n))
+        # A uniform times n may round up to n itself.
+        yield np.minimum((uniforms * n).astype(np.int64), n - 1)
+
+
+def bootstrap_mean(
+    values: np.ndarray, seed: int, n_resamples: int = 2000, *, confidence: float = 0.95
+) -> Interval:
+    """Mean of values (N,) with the percentile bootstrap interval over them.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (N,) one value an image.
+    seed, n_resamples : int
+        Draw k is a pure function of (seed, k).
+    confidence : float
+        Coverage wanted.
+
+    References
+    ----------
+    B. Efron, R. J. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13.
+    """
+    values = _finite(values)
+    if values.size == 0:
+        return Interval(math.nan, math.nan, math.nan, 0, "percentile bootstrap")
+    means = np.concatenate([values[rows].mean(1) for rows in resamples(values.size, seed, n_resamples)])
+    low, high = np.quantile(means, _tails(confidence))
+    return Interval(float(values.mean()), float(low), float(high), values.size, "percentile bootstrap")
+
+
+def ratio_interval(
+    numerator: np.ndarray,
+    denominator: np.ndarray,
+    *,
+    seed: int = 0,
+    n_resamples: int = 2000,
+    confidence: float = 0.95,
+) -> Interval:
+    """Sum over sum with the percentile bootstrap interval over images.
+
+    Parameters
+    ----------
+    numerator, denominator : numpy.ndarray
+        (N,) both terms of each image.
+    seed, n_resamples, confidence
+        As for `bootstrap_mean`.
+
+    Returns
+    -------
+    Interval
+        All NaN where the denominators sum to zero or below.  Where they do so in a resample
+        the ratio has no bounded interval and the ends are NaN.
+    """
+    numerator, denominator = _finite(numerator), _finite(denominator)
+    if numerator.shape != denominator.shape:
+        raise InputError(
+            f"a ratio needs as many numerators as denominators, got {numerator.size}, {denominator.size}."
+        )
+    n, method = numerator.size, "percentile bootstrap of a ratio"
+    if n == 0 or denominator.sum() <= 0:
+        return Interval(math.nan, math.nan, math.nan, n, method)
+    value = float(numerator.sum() / denominator.sum())
+    tops, bottoms = [], []
+    for rows in resamples(n, seed, n_resamples):
+        tops.append(numerator[rows].sum(1))
+        bottoms.append(denominator[rows].sum(1))
+    top, bottom = np.concatenate(tops), np.concatenate(bottoms)
+    if (bottom <= 0).any():
+        return Interval(value, math.nan, math.nan, n, method)
+    low, high = np.quantile(top / bottom, _tails(confidence))
+    return Interval(value, float(low), float(high), n, method)
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray, *, confidence: float = 0.95) -> Interval:
+    """Mean of ``a - b`` over the same images.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        (N,) in the same order.  For two boolean arrays the interval is Newcombe's score
+        interval for paired proportions, which stays honest where few images change; for
+        numbers it is Student's t interval of the differences.
+    confidence : float
+        Coverage wanted.
+
+    References
+    ----------
+    R. G. Newcombe, *Improved confidence intervals for the difference between binomial
+    proportions based on paired data*, Statistics in Medicine 17, 1998, method 10.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.ndim != 1:
+        raise InputError(
+            f"a paired difference needs two values for each image, got shapes {a.shape} and {b.shape}."
+        )
+    if a.dtype != bool or b.dtype != bool:
+        return mean_interval(a.astype(np.float64) - b.astype(np.float64), confidence=confidence)
+    n, method = a.size, "Newcombe, paired"
+    if n == 0:
+        return Interval(math.nan, -1.0, 1.0, 0, method)
+    both, only_a, only_b = int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum())
+    neither = n - both - only_a - only_b
+    first, second = proportion(a, confidence=confidence), proportion(b, confidence=confidence)
+    margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    cross = float(both * neither - only_a * only_b)
+    if cross > 0:
+        cross = max(cross - n / 2, 0.0)  # the continuity correction of method 10
+    phi = cross / math.sqrt(margins) if margins else 0.0
+    below, above = first.value - first.low, first.high - first.value
+    other_below, other_above = second.value - second.low, second.high - second.value
+    low = math.sqrt(max(0.0, below**2 - 2 * phi * below * other_above + other_above**2))
+    high = math.sqrt(max(0.0, above**2 - 2 * phi * above * other_below + other_below**2))
+    value = (only_a - only_b) / n
+    return Interval(value, value - low, value + high, n, method)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise InputError(
+            f"an interval needs one finite number for each image, got shape {values.shape} or NaN."
+        )
+    return values
+
+
+def _tails(confidence: float) -> tuple[float, float]:
+    return (1 - confidence) / 2, (1 + confidence) / 2
+
+
+def _quantile(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise InputError(f"a confidence level lies between 0 and 1, got {confidence}: use 0.95 for 95 %.")
+    return float(stats.norm.ppf(0.5 + confidence / 2))

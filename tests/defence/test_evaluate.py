@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+
+from spatialstats.defence.evaluate import (
+    blob_masks,
+    choose_fill,
+    derangement,
+    neutralization_row,
+    swapped_masks,
+)
+from spatialstats.defence.locate import Knowledge
+from spatialstats.errors import InputError
+from spatialstats.stats.intervals import paired_difference, wilson
+
+
+@pytest.fixture
+def right() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    names = ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling", "swapped", "blob")
+    return {name: rng.random(200) < 0.1 * (at + 1) for at, name in enumerate(names)}
+
+
+def test_a_row_holds_every_number_that_must_stand_beside_a_defended_accuracy(
+    right: dict[str, np.ndarray],
+) -> None:
+    row = neutralization_row(mask="roa-minus-roi", fill="inpaint", area=0.15, right=right)
+    for name, hits in right.items():
+        assert row[name] == wilson(int(hits.sum()), 200).to_dict()
+    for name in ("swapped", "blob"):
+        assert row[f"gain_over_{name}"] == paired_difference(right["neutralized"], right[name]).to_dict()
+    assert row["knowledge"] == {"roi": "oracle", "roa": "oracle", "labels": True}
+    assert (row["mask"], row["fill"], row["area"], row["n"], row["static"]) == (
+        "roa-minus-roi", "inpaint", 0.15, 200, True
+    )  # fmt: skip
+    json.dumps(row, allow_nan=False)
+
+
+def test_a_control_that_does_not_exist_is_null(right: dict[str, np.ndarray]) -> None:
+    del right["swapped"]
+    row = neutralization_row(mask="prior", fill="mean", area=0.1, right=right)
+    assert row["swapped"]["value"] is None
+    assert row["gain_over_swapped"]["value"] is None
+    assert row["knowledge"] == {"roi": "prior", "roa": "prior", "labels": False}
+
+
+def test_a_row_without_its_company_is_refused(right: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match="pass knowledge=Knowledge"):
+        neutralization_row(mask="forest", fill="mean", area=0.1, right=right)
+    blind = Knowledge("blind", "blind")
+    row = neutralization_row(mask="forest", fill="mean", area=0.1, right=right, knowledge=blind)
+    assert row["knowledge"] == blind.to_dict()
+    with pytest.raises(InputError, match="200 booleans"):
+        neutralization_row(mask="prior", fill="mean", area=0.1, right=right | {"blob": right["blob"][:-1]})
+    del right["ceiling"]
+    with pytest.raises(InputError, match="missing: ceiling"):
+        neutralization_row(mask="prior", fill="mean", area=0.1, right=right)
+
+
+def test_the_fill_that_is_right_most_often_is_chosen() -> None:
+    hits = {"mean": np.array([[1, 0], [1, 1]]), "blur": np.array([[1, 1], [1, 1]]), "svd": np.ones((2, 2))}
+    assert choose_fill(hits) == "blur"
+    assert choose_fill({"mean": np.zeros(0), "blur": np.zeros(0)}) == "mean"
+    with pytest.raises(InputError, match="got none"):
+        choose_fill({})
+
+
+@given(st.integers(2, 60), st.integers(0, 2**64 - 1))
+def test_no_image_keeps_its_own_mask_and_each_mask_is_used_once(n: int, seed: int) -> None:
+    other = derangement(n, seed)
+    assert sorted(other) == list(range(n))
+    assert (other != np.arange(n)).all()
+    np.testing.assert_array_equal(derangement(n, seed), other)
+    masks = np.arange(n)[:, None, None]
+    np.testing.assert_array_equal(swapped_masks(masks, seed)[:, 0, 0], other)
+
+
+def test_derangements_differ_between_seeds() -> None:
+    assert len({tuple(derangement(6, seed)) for seed in range(60)}) > 30
+
+
+def test_one_mask_cannot_be_swapped() -> None:
+    with pytest.raises(InputError, match="at least two images"):
+        swapped_masks(np.zeros((1, 4, 4), bool), 0)
+
+
+@given(
+    hnp.arrays(bool, st.tuples(st.integers(0, 5), st.integers(1, 12), st.integers(1, 12))),
+    st.integers(0, 2**64 - 1),
+)
+def test_blobs_have_exactly_the_area_of_the_masks(masks: np.ndarray, seed: int) -> None:
+    blobs = blob_masks(masks, seed)
+    assert blobs.shape == masks.shape
+    np.testing.assert_array_equal(blobs.sum((1, 2)), masks.sum((1, 2)))
+
+
+def test_a_blob_is_a_function_of_seed_and_row_alone() -> None:
+    masks = np.random.default_rng(0).random((50, 32, 32)) < 0.2
+    blobs = blob_masks(masks, 7)
+    part = blob_masks(masks[20:30], 7, rows=np.arange(20, 30))
+    np.testing.assert_array_equal(part, blobs[20:30])
+    assert (blob_masks(masks, 8) != blobs).any((1, 2)).all()
+    assert len({blob.tobytes() for blob in blobs}) == 50
+
+
+def test_blobs_are_coherent_and_lie_anywhere() -> None:
+    masks = np.zeros((400, 32, 32), bool)
+    masks.reshape(400, -1)[:, :154] = True
+    blobs = blob_masks(masks, 1)
+    n_regions = [ndimage.label(blob)[1] for blob in blobs]
+    assert np.mean(n_regions) < 12
+    share = blobs.mean(0)
+    # Standard error of a pixel's share is 0.018; no edge or centre is preferred.
+    assert np.abs(share - 0.15).max() < 0.09
+    assert abs(share[8:24, 8:24].mean() - 0.15) < 0.01

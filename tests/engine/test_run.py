@@ -1,0 +1,154 @@
+"""The whole analysis on a small world: what it writes, that it adds up, and that it can be cut off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spatialstats
+from spatialstats.data import Dataset
+from spatialstats.engine import run as engine
+from spatialstats.engine.rundir import read_arrays
+from spatialstats.errors import InputError
+from spatialstats.models import Classifier
+
+SETTINGS = {
+    "attacks": ["pgd-linf(epsilon=0.15,alpha=0.04,steps=5)", "noise"],
+    "importance": "saliency",
+    "n": 96,
+    "n_resamples": 99,
+    "sensitivity_images": 16,
+    "reservoir": 24,
+    "chunk_size": 16,
+    "batch_size": 16,
+    "fills": ("mean", "blur"),
+}
+
+
+def go(classifier: Classifier, dataset: Dataset, out: Path, **more: object) -> spatialstats.Result:
+    return spatialstats.analyze(classifier, dataset, out=out, **{**SETTINGS, **more})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def finished(net: object, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> spatialstats.Result:
+    return go(Classifier(net, batch_size=16, name="blobs"), dataset, tmp_path_factory.mktemp("runs") / "run")  # type: ignore[arg-type]
+
+
+def test_every_file_is_there_and_no_chunk_is_left(finished: spatialstats.Result) -> None:
+    names = {path.name for path in finished.path.iterdir()}
+    assert names == {
+        "run.json", "results.json", "report.html", "maps.npz", "examples.npz", "samples.parquet", "regions.parquet",
+        "figures",
+    }  # fmt: skip
+    assert list((finished.path / "figures").glob("*.svg"))
+
+
+def test_shares_add_up(finished: spatialstats.Result) -> None:
+    attack = finished.results["attacks"][0]
+    of = [attack["segments"][s] for s in ("background", "neutralizable", "protected", "contested")]
+    assert sum(s["area"]["value"] for s in of) == pytest.approx(1)
+    assert sum(s["damage"]["value"] for s in of) == pytest.approx(1)
+    assert attack["ceilings"]["everything"]["value"] == 1.0
+    assert sum(attack["outcomes"].values()) == finished.results["data"]["n"]
+    assert attack["outcomes"]["succeeded"] > 10
+    assert attack["effect"]["completeness_error"] < 0.05
+
+
+def test_noise_is_a_control_of_equal_budget(finished: spatialstats.Result) -> None:
+    attack, noise = finished.results["attacks"]
+    assert noise["control"]
+    assert noise["control_of"] == attack["name"]
+    assert noise["budget"] == attack["budget"]
+    assert noise["neutralization"] == []
+    assert noise["robust_accuracy"]["value"] > attack["robust_accuracy"]["value"]
+
+
+def test_no_defended_number_stands_alone(finished: spatialstats.Result) -> None:
+    rows = finished.results["attacks"][0]["neutralization"]
+    assert [row["mask"] for row in rows] == ["roa-minus-roi", "roa", "prior"]
+    for row in rows:
+        assert row["static"] is True
+        assert row["n"] == finished.results["data"]["splits"]["report"]
+        for key in ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling", "blob"):
+            assert row[key]["low"] <= row[key]["value"] <= row[key]["high"]
+        assert row["knowledge"]["roa"] == ("prior" if row["mask"] == "prior" else "oracle")
+
+
+def test_tables_agree_with_the_results(finished: spatialstats.Result) -> None:
+    attack = finished.results["attacks"][0]
+    samples, name = finished.samples, attack["name"]
+    assert len(samples) == finished.results["data"]["n"]
+    assert (samples[f"{name}.outcome"] == 2).sum() == attack["outcomes"]["succeeded"]
+    regions = finished.regions
+    roa = regions[(regions["mask"] == "roa") & (regions["method"] == "components") & (regions["attack"] == name)]
+    inside = samples[samples[f"{name}.formed"]]
+    area = sum(inside[f"{name}.area.{s}"].sum() for s in ("contested", "neutralizable"))
+    assert roa["area"].sum() == pytest.approx(area * 256)
+
+
+def test_maps_are_the_mean_of_what_the_masks_say(finished: spatialstats.Result) -> None:
+    maps = finished.maps
+    name = finished.results["attacks"][0]["name"]
+    assert maps["roi"].shape == (16, 16)
+    assert maps["roi_by_class"].shape == (4, 16, 16)
+    assert maps[f"{name}/damage_by_outcome"].shape == (3, 16, 16)
+    count = maps["class_count"]
+    assert np.allclose((maps["roi_by_class"] * count[:, None, None]).sum(0) / count.sum(), maps["roi"], atol=1e-6)
+    assert np.allclose(maps[f"{name}/neutralizable"] + maps[f"{name}/contested"], maps[f"{name}/roa"], atol=1e-6)
+
+
+def test_the_result_shows_itself_with_names_escaped(finished: spatialstats.Result) -> None:
+    assert finished.headline in finished._repr_html_()
+    assert "<b>south-east" not in finished.report.read_text()
+    assert set(finished.to_frame()["segment"]) == {"background", "neutralizable", "protected", "contested"}
+    assert spatialstats.load_result(finished.path).results == finished.results
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(
+    finished: spatialstats.Result,
+    classifier: Classifier,
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, done = engine.measure, []
+
+    def killed_later(*arguments: object) -> object:
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(1)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "measure", killed_later)
+        with pytest.raises(KeyboardInterrupt):
+            go(classifier, dataset, tmp_path / "run")
+    assert len(list((tmp_path / "run" / "chunks").iterdir())) == 4
+    assert not (tmp_path / "run" / "results.json").exists()
+    resumed = go(classifier, dataset, tmp_path / "run", resume=True)
+    for name in ("maps.npz", "examples.npz"):
+        mine, theirs = read_arrays(resumed.path / name), read_arrays(finished.path / name)
+        assert mine.keys() == theirs.keys()
+        assert all(np.array_equal(mine[k], theirs[k]) for k in mine)
+    for name in ("samples.parquet", "regions.parquet"):
+        assert (resumed.path / name).read_bytes() == (finished.path / name).read_bytes()
+    strip = lambda results: {k: v for k, v in results.items() if k != "provenance"}  # noqa: E731
+    assert json.dumps(strip(resumed.results)) == json.dumps(strip(finished.results))
+
+
+def test_labels_that_the_model_cannot_have_are_refused(classifier: Classifier, dataset: Dataset, tmp_path: Path) -> None:
+    images = dataset.read(np.arange(40))
+    with pytest.raises(InputError, match=r"labels must lie in 0\.\.3"):
+        go(classifier, Dataset.from_arrays(images, np.arange(40) % 6), tmp_path / "run")
+
+
+def test_any_callable_is_an_attack(classifier: Classifier, dataset: Dataset, tmp_path: Path) -> None:
+    def darken(model: Classifier, x: object, y: object, *, seed: int) -> object:
+        return x * 0.2  # type: ignore[operator]
+
+    result = go(classifier, dataset, tmp_path / "run", attacks=[darken], n=48)
+    assert result.results["attacks"][0]["name"] == "darken"
+    assert result.results["attacks"][0]["budget"]["norm"] == "none"
