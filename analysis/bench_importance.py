@@ -2,7 +2,7 @@
 
     python analysis/bench_importance.py
 
-The same module, images, baseline and quadrature (Gauss-Legendre); runs alternate and
+The same module, images, baseline and quadrature (midpoints); runs alternate and
 medians are printed as a markdown table, with the largest difference of the values.
 captum explains the module as its user has it, in evaluation mode, with the fastest of
 several internal batch sizes; the last row gives it our prepared copy of the module.
@@ -72,7 +72,7 @@ def main() -> None:
         def call() -> torch.Tensor:
             method = IntegratedGradients(model)
             found: torch.Tensor = method.attribute(
-                x, target=target, n_steps=options.steps, internal_batch_size=size
+                x, target=target, n_steps=options.steps, method="riemann_middle", internal_batch_size=size
             )
             return found.detach().sum(1)
 

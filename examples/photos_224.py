@@ -1,6 +1,6 @@
 """Analyze a 224-pixel model on a folder of photographs: any torch module, no torchvision.
 
-    python examples/photos_224.py --n 40
+    python examples/photos_224.py --n 20
     python examples/photos_224.py --photos my_photos/
 
 Without `--photos`, a few bundled CIFAR-10 images are upscaled into class folders, so that the
@@ -44,11 +44,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=Path, help="folder of class folders, in the order of the outputs")
-    parser.add_argument("--n", type=int, default=40, help="how many images")
+    parser.add_argument("--n", type=int, default=20, help="how many images")
     parser.add_argument("--attack", default="pgd-l2(epsilon=3)", help="an L2 budget grows with the image")
     parser.add_argument("--out", type=Path, help="run directory")
     options = parser.parse_args()
-    model = spatialstats.Classifier(build(), MEAN, STD, name="pooled to 32 pixels", batch_size=16)
+    model = spatialstats.Classifier(build(), MEAN, STD, name="pooled to 32 pixels", batch_size=8)
     with tempfile.TemporaryDirectory() as folder:
         photos = options.photos
         if photos is None:
@@ -61,7 +61,7 @@ def main() -> None:
             attacks=[options.attack, "noise"],
             n=min(options.n, len(data)),
             effort="quick",
-            batch_size=16,
+            batch_size=8,
             out=options.out,
         )
     print(result.headline)

@@ -12,6 +12,7 @@ from .lattice_dbscan import lattice_dbscan
 from .moments import PixelMoments
 from .pairs import area, overlap, overlap_matrix, pack, unpack
 from .permute import pairing, swap_null
+from .warm import warm_up
 
 __all__ = [
     "Labels",
@@ -29,4 +30,5 @@ __all__ = [
     "pairing",
     "swap_null",
     "unpack",
+    "warm_up",
 ]

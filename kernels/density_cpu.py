@@ -67,7 +67,8 @@ def _sums(clean: Array, adversarial: Array | None, order: Array, bounds: Array, 
     positive, total, high, low = (np.zeros((segments, pixels), np.int64) for _ in range(4))
     out = Sums(
         positive, total, high, low, np.zeros((2, segments, pixels), np.int32),
-        np.zeros((len(levels), segments, pixels), np.int64), np.zeros(-(-pixels // TILE) * segments, np.bool_),
+        np.zeros((len(levels), segments, pixels), np.int64),
+        np.zeros(-(-pixels // TILE) * segments, np.bool_),
     )  # fmt: skip
     if out.bad.size:
         bytes_ = clean.dtype == np.uint8
@@ -101,8 +102,8 @@ def _sum(
 @inner
 def _sum_tile(
     clean: Array, adversarial: Array | None, floats: bool | None, samples: Array, levels: Array,
-    row_like: Array, square_like: Array, most: int, lo: int, hi: int, positive: Array, total: Array, high: Array,
-    low: Array, ends: Array, exceeded: Array,
+    row_like: Array, square_like: Array, most: int, lo: int, hi: int, positive: Array, total: Array,
+    high: Array, low: Array, ends: Array, exceeded: Array,
 ) -> bool:  # fmt: skip
     width = hi - lo
     rows = np.empty(ROWS * TILE, row_like.dtype)

@@ -37,7 +37,7 @@ def round_map(values: Array, steps: Array) -> int:
         value = values[j]
         worst = max(worst, np.uint32(bits(value) & SIZE))
         steps[j] = np.int32(np.rint(value * SCALE))
-    return worst
+    return int(worst)
 
 
 @inner
@@ -50,7 +50,7 @@ def round_pair(clean: Array, adversarial: Array, steps: Array) -> int:
         y = adversarial[j]
         worst = max(worst, max(bits(x), bits(y)))
         steps[j] = np.int32(np.rint((y - x) * SCALE))
-    return worst
+    return int(worst)
 
 
 @inner

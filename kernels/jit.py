@@ -1,8 +1,12 @@
-"""The one door to Numba: typed decorators, and two instructions that Python lacks.
+"""The one door to Numba: typed decorators, and three instructions that Python lacks.
 
 Only the ``*_cpu`` modules import this file, and they are themselves imported by the first call, so
 that ``import spatialstats.kernels`` stays cheap.  Compiled code is cached beside the source; where
 that place is read-only (a system-wide install) Numba itself falls back to the user's cache directory.
+
+Numba renews a cached function when its own file changes, not when a file it calls into does: after
+an edit of `density_loops`, or of what one ``_cpu`` module takes from another, delete
+``kernels/__pycache__``.
 
 The functions hold the GIL while they run: several Python threads may call them, and take turns, so
 that no threading layer of Numba ever sees two parallel regions at once.
@@ -49,6 +53,13 @@ def _population(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+def _trailing(typing_context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, False))
+
+    return types.uint64(types.uint64), generate
+
+
 def _bits(typing_context: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], context.get_value_type(types.uint32))
@@ -64,6 +75,9 @@ def _operation(function: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
 
 population = _operation(_population)
 """Number of set bits of a uint64, as uint64."""
+
+trailing = _operation(_trailing)
+"""Number of zero bits below the lowest set bit of a uint64, as uint64."""
 
 bits = _operation(_bits)
 """The bits of a float32, as uint32."""

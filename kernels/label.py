@@ -124,9 +124,9 @@ def label(masks: Array, weights: Array | None = None, *, connectivity: int = 1) 
     # A CuPy array will be sent to label_gpu here.
     from . import label_cpu
 
-    labels, counts, fit = label_cpu.components(bytes_, connectivity)
-    if not fit:
+    if masks.dtype == np.uint8 and masks.max(initial=0) > 1:
         raise refuse_values("masks", "{0, 1}", bytes_, "compare with a threshold first")
+    labels, counts = label_cpu.components(bytes_, connectivity)
     return Labels(labels, _measured(labels, counts, weights))
 
 

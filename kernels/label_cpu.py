@@ -5,20 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array
-from .jit import inner, parallel, prange
+from .jit import inner, parallel, prange, trailing
 
 WHOLE, REAL = 5, 7
 """Columns: area, box; and centroid, mass, peak, second moments."""
 
 
-def components(masks: Array, connectivity: int) -> tuple[Array, Array, bool]:
-    """Label uint8 masks (N, H, W): labels, regions a mask, and False where a value is above 1."""
+def components(masks: Array, connectivity: int) -> tuple[Array, Array]:
+    """Label masks of 0 and 1 in uint8 (N, H, W): labels, and regions a mask."""
     labels = np.zeros(masks.shape, np.int32)
     counts = np.zeros(len(masks), np.int64)
-    bad = np.zeros(len(masks), np.bool_)
     if masks.size:
-        _components(masks, connectivity - 1, labels, counts, bad)
-    return labels, counts, not bad.any()
+        # rows of bits: a run's two ends are then found by one instruction each
+        width = masks.shape[2]
+        held = np.zeros((*masks.shape[:2], 8 * -(-width // 64)), np.uint8)
+        held[:, :, : -(-width // 8)] = np.packbits(masks, axis=2, bitorder="little")
+        _components(held.view("<u8").astype(np.uint64, copy=False), connectivity - 1, labels, counts)
+    return labels, counts
 
 
 def measured(labels: Array, first: Array, n_regions: int, weights: Array | None) -> tuple[Array, Array]:
@@ -26,10 +29,7 @@ def measured(labels: Array, first: Array, n_regions: int, weights: Array | None)
     whole = np.zeros((n_regions, WHOLE), np.int64)
     real = np.zeros((n_regions, REAL), np.float64)
     if n_regions:
-        if weights is None:
-            _measure_plain(labels, first, whole, real)
-        else:
-            _measure_weighted(labels, weights, first, whole, real)
+        _measure_all(labels, weights, first, whole, real)
     return whole, real
 
 
@@ -54,79 +54,72 @@ def join(parent: Array, i: int, j: int) -> None:
 
 
 @inner
-def row_runs(row: Array, begins: Array, ends: Array, n: int) -> int:
-    """Append the runs of ones in a row to `begins` and `ends`; returns their new number."""
-    before = np.uint8(0)
-    for c in range(row.size):
-        now = row[c]
-        if now != before:
-            if now:
-                begins[n] = c
-            else:
-                ends[n] = c
-                n += 1
-            before = now
-    if before:
-        ends[n] = row.size
-        n += 1
-    return n
+def row_runs(words: Array, width: int, marks: Array, n: int) -> int:
+    """Append the runs of a row to `marks`, run j as marks[2 j] to marks[2 j + 1], half-open.
+
+    Returns the new number of runs.
+    """
+    m = 2 * n
+    carry = np.uint64(0)
+    for k in range(words.size):
+        word = words[k]
+        edges = word ^ ((word << np.uint64(1)) | carry)
+        carry = word >> np.uint64(63)
+        while edges:
+            marks[m] = 64 * k + np.int64(trailing(edges))
+            m += 1
+            edges &= edges - np.uint64(1)
+    if carry:
+        marks[m] = width
+        m += 1
+    return m // 2
 
 
 @inner
-def touch(begins: Array, ends: Array, parent: Array, above: int, here: int, n: int, reach: int) -> None:
+def touch(marks: Array, parent: Array, above: int, here: int, n: int, reach: int) -> None:
     """Join the runs [here, n) of a row with the runs [above, here) of the row before."""
     i = above
     for j in range(here, n):
-        while i < here and ends[i] + reach <= begins[j]:
+        begin = marks[2 * j] - reach
+        end = marks[2 * j + 1] + reach
+        while i < here and marks[2 * i + 1] <= begin:
             i += 1
-        k = i
-        while k < here and begins[k] < ends[j] + reach:
-            join(parent, k, j)
-            k += 1
-        if k > i:
-            i = k - 1  # the last of them may touch the next run too
+        while i < here and marks[2 * i] < end:
+            join(parent, i, j)
+            if marks[2 * i + 1] >= end:
+                break  # it may touch the next run too
+            i += 1
 
 
 @parallel
-def _components(masks: Array, reach: int, labels: Array, counts: Array, bad: Array) -> None:
-    height = masks.shape[1]
-    width = masks.shape[2]
+def _components(words: Array, reach: int, labels: Array, counts: Array) -> None:
+    for s in prange(words.shape[0]):
+        counts[s] = _label_one(words[s], reach, labels[s])
+
+
+@inner
+def _label_one(words: Array, reach: int, labels: Array) -> int:
+    height, width = labels.shape
     most = height * ((width + 1) // 2)
-    for s in prange(masks.shape[0]):
-        begins = np.empty(most, np.int32)
-        ends = np.empty(most, np.int32)
-        parent = np.empty(most, np.int32)
-        row_of = np.empty(height + 1, np.int64)
-        seen = np.uint8(0)
-        n = 0
-        above = 0
-        for r in range(height):
-            row = masks[s, r]
-            seen |= largest(row)
-            here = n
-            row_of[r] = here
-            if seen <= 1:
-                n = row_runs(row, begins, ends, n)
-            for j in range(here, n):
-                parent[j] = j
-            touch(begins, ends, parent, above, here, n, reach)
-            above = here
-        row_of[height] = n
-        bad[s] = seen > 1
-        counts[s] = paint(labels[s], begins, ends, parent, row_of)
+    marks = np.empty(2 * most, np.int32)
+    parent = np.empty(most, np.int32)
+    row_of = np.empty(height + 1, np.int64)
+    n = 0
+    above = 0
+    for r in range(height):
+        here = n
+        row_of[r] = here
+        n = row_runs(words[r], width, marks, here)
+        for j in range(here, n):
+            parent[j] = j
+        touch(marks, parent, above, here, n, reach)
+        above = here
+    row_of[height] = n
+    return paint(labels, marks, parent, row_of)
 
 
 @inner
-def largest(row: Array) -> int:
-    """Or of the bytes of a row."""
-    seen = np.uint8(0)
-    for c in range(row.size):
-        seen |= row[c]
-    return int(seen)
-
-
-@inner
-def paint(labels: Array, begins: Array, ends: Array, parent: Array, row_of: Array) -> int:
+def paint(labels: Array, marks: Array, parent: Array, row_of: Array) -> int:
     """Number the roots in raster order and write the labels; returns how many there are.
 
     Parents come before their children, so one pass forward resolves every tree; numbers are stored
@@ -141,7 +134,8 @@ def paint(labels: Array, begins: Array, ends: Array, parent: Array, row_of: Arra
                 parent[j] = -regions
             else:
                 parent[j] = parent[parent[j]]
-            row[begins[j] : ends[j]] = -parent[j]
+            for c in range(marks[2 * j], marks[2 * j + 1]):
+                row[c] = -parent[j]
     return regions
 
 
@@ -189,54 +183,43 @@ def finish(whole: Array, sums: Array, real: Array) -> None:
 
 
 @parallel
-def _measure_plain(labels: Array, first: Array, whole: Array, real: Array) -> None:
+def _measure_all(labels: Array, weights: Array | None, first: Array, whole: Array, real: Array) -> None:
     samples = labels.shape[0]
     for s in prange(samples):
         lo = first[s]
         hi = first[s + 1] if s + 1 < samples else whole.shape[0]
-        sums = np.zeros((hi - lo, 5), np.int64)
-        for r in range(labels.shape[1]):
-            row = labels[s, r]
-            c = 0
-            while c < row.size:
-                begin = c
-                number = row[c]
-                c += 1
-                if number > 0:
-                    while c < row.size and row[c] == number:
-                        c += 1
-                    add_run(whole[lo:hi], sums, number - 1, r, begin, c)
-        finish(whole[lo:hi], sums, real[lo:hi])
-        for k in range(lo, hi):
+        if weights is None:
+            _measure_one(labels[s], None, whole[lo:hi], real[lo:hi])
+        else:
+            _measure_one(labels[s], weights[s], whole[lo:hi], real[lo:hi])
+
+
+@inner
+def _measure_one(labels: Array, weights: Array | None, whole: Array, real: Array) -> None:
+    sums = np.zeros((whole.shape[0], 5), np.int64)
+    real[:, 3] = -np.inf
+    for r in range(labels.shape[0]):
+        row = labels[r]
+        c = 0
+        while c < row.size:
+            begin = c
+            number = row[c]
+            c += 1
+            if number > 0:
+                while c < row.size and row[c] == number:
+                    c += 1
+                add_run(whole, sums, number - 1, r, begin, c)
+                if weights is not None:
+                    # one after the other in raster order: the sum is the same on any machine
+                    mass = real[number - 1, 2]
+                    peak = real[number - 1, 3]
+                    for j in range(begin, c):
+                        mass += weights[r, j]
+                        peak = max(peak, np.float64(weights[r, j]))
+                    real[number - 1, 2] = mass
+                    real[number - 1, 3] = peak
+    finish(whole, sums, real)
+    if weights is None:
+        for k in range(whole.shape[0]):
             real[k, 2] = whole[k, 0]
             real[k, 3] = 1.0
-
-
-@parallel
-def _measure_weighted(labels: Array, weights: Array, first: Array, whole: Array, real: Array) -> None:
-    samples = labels.shape[0]
-    for s in prange(samples):
-        lo = first[s]
-        hi = first[s + 1] if s + 1 < samples else whole.shape[0]
-        sums = np.zeros((hi - lo, 5), np.int64)
-        real[lo:hi, 3] = -np.inf
-        for r in range(labels.shape[1]):
-            row = labels[s, r]
-            weight = weights[s, r]
-            c = 0
-            while c < row.size:
-                begin = c
-                number = row[c]
-                c += 1
-                if number > 0:
-                    k = lo + number - 1
-                    mass = real[k, 2] + weight[begin]
-                    peak = max(real[k, 3], np.float64(weight[begin]))
-                    while c < row.size and row[c] == number:
-                        mass += weight[c]
-                        peak = max(peak, np.float64(weight[c]))
-                        c += 1
-                    real[k, 2] = mass
-                    real[k, 3] = peak
-                    add_run(whole[lo:hi], sums, number - 1, r, begin, c)
-        finish(whole[lo:hi], sums, real[lo:hi])

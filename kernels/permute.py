@@ -37,8 +37,8 @@ def pairing(n: int, seed: int, k: int) -> NDArray[np.int32]:
         raise ValueError(f"n must lie in [0, 2^31), got {n}.")
     from . import permute_cpu
 
-    out = np.arange(n, dtype=np.int32)
-    permute_cpu.shuffle(out, np.uint64(seed), np.uint64(k))
+    out = np.empty(n, np.int32)
+    permute_cpu.permute(out, np.uint64(seed), np.uint64(k))
     return out
 
 

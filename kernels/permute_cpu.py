@@ -77,6 +77,13 @@ def shuffle(items: Array, seed: np.uint64, k: np.uint64) -> None:
 
 
 @inner
+def permute(items: Array, seed: np.uint64, k: np.uint64) -> None:
+    """Write the k-th permutation of `pairing`."""
+    restart(items)
+    shuffle(items, seed, k)
+
+
+@inner
 def restart(items: Array) -> None:
     """Write the identity."""
     for i in range(items.size):
@@ -88,8 +95,7 @@ def _draw(a: Array, b: Array, weights_a: Array, weights_b: Array, seed: np.uint6
     n = a.shape[0]
     for k in prange(out.size):
         order = np.empty(n, np.int32)
-        restart(order)
-        shuffle(order, seed, np.uint64(k))
+        permute(order, seed, np.uint64(k))
         total = 0.0
         for i in range(n):
             j = order[i]
@@ -102,8 +108,7 @@ def _draw_tabulated(table: Array, weights_a: Array, weights_b: Array, seed: np.u
     n = table.shape[0]
     for k in prange(out.size):
         order = np.empty(n, np.int32)
-        restart(order)
-        shuffle(order, seed, np.uint64(k))
+        permute(order, seed, np.uint64(k))
         total = 0.0
         for i in range(n):
             j = order[i]

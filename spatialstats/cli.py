@@ -135,14 +135,19 @@ def analyze(
             threads=threads,
             backend=backend,
         )
-    with console:
-        data = api.find_dataset(config, config.dataset)
-        for note in data.notes:
-            console.say(note)
-        classifier = api.find_model(config, config.model, data)
-        result = api.run(
-            config, data, classifier, out=out, resume=resume is not None, progress=console, command=command
-        )
+    out = out or api.default_out(config)
+    try:
+        with console:
+            data = api.find_dataset(config, config.dataset)
+            for note in data.notes:
+                console.say(note)
+            classifier = api.find_model(config, config.model, data)
+            result = api.run(
+                config, data, classifier, out=out, resume=resume is not None, progress=console, command=command
+            )
+    except KeyboardInterrupt:
+        again = f"go on with --resume {out}" if out.exists() else "nothing was written"
+        fail(f"stopped, and no file is half-written: {again}.", 130)
     if as_json:
         print(json.dumps(result.results, indent=1, ensure_ascii=False))
     elif not quiet:
@@ -216,6 +221,3 @@ def main() -> None:
             raise
         print(f"spatialstats: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("spatialstats: stopped; nothing is half-written.", file=sys.stderr)
-        sys.exit(130)

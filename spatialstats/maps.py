@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spatialstats.errors import InputError
-from spatialstats.paths import NODES, PathGradient, path_integral, path_values
+from spatialstats.paths import NODES, PathGradient, path_integral, path_values, refined
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "CANCELLATION_LIMIT",
@@ -35,21 +38,14 @@ _SMALLEST_CHANGE = 1e-3  # below it, a relative completeness error says nothing
 
 @dataclass(frozen=True)
 class Effect:
-    """Which pixels of a perturbation changed the logit margin, and by how much.
-
-    Attributes
-    ----------
-    values : ndarray of float32, (N, H, W)
-        Signed share of every pixel, in logits; negative where the perturbation did damage.
-    change : ndarray of float64, (N,)
-        Margin at the adversarial minus margin at the clean image.
-    error : ndarray of float64, (N,)
-        Completeness error ``|values.sum() - change| / max(|change|, 1e-3)``.
-    """
+    """Which pixels of a perturbation changed the logit margin, and by how much."""
 
     values: npt.NDArray[np.float32]
+    """(N, H, W): signed share of every pixel, in logits; negative where the perturbation did damage."""
     change: npt.NDArray[np.float64]
+    """(N,): margin at the adversarial minus margin at the clean image."""
     error: npt.NDArray[np.float64]
+    """(N,): completeness error ``|values.sum() - change| / max(|change|, 1e-3)``."""
 
 
 def frequency(x: Any, x_adv: Any, tau: float = 0.5 / 255) -> npt.NDArray[np.bool_]:
@@ -71,7 +67,7 @@ def frequency(x: Any, x_adv: Any, tau: float = 0.5 / 255) -> npt.NDArray[np.bool
     InputError
         If the two differ in shape or kind, or are not images.
     """
-    out = np.empty(_image_shape(x), dtype=bool)
+    out = np.empty(_checked(x, x_adv), dtype=bool)
     for rows, delta in _differences(x, x_adv):
         np.greater(np.abs(delta, out=delta).max(axis=1), tau, out=out[rows])
     return out
@@ -80,33 +76,37 @@ def frequency(x: Any, x_adv: Any, tau: float = 0.5 / 255) -> npt.NDArray[np.bool
 def energy(x: Any, x_adv: Any) -> npt.NDArray[np.float32]:
     """Length of the perturbation over the channels of each pixel, divided by sqrt(C).
 
-    Takes and refuses the same images as `frequency`.
-
     Parameters
     ----------
     x, x_adv : array or tensor, (N, C, H, W)
-        Clean and adversarial images, floats in [0, 1] or uint8.
+        As for `frequency`.
 
     Returns
     -------
     ndarray of float32, (N, H, W)
         In [0, 1]: 1 where every channel moved from one bound to the other.
     """
-    out = np.empty(_image_shape(x), dtype=np.float32)
+    out = np.empty(_checked(x, x_adv), dtype=np.float32)
     for rows, delta in _differences(x, x_adv):
         np.sqrt(np.einsum("nchw,nchw->nhw", delta, delta) / delta.shape[1], out=out[rows])
     return np.minimum(out, np.float32(1), out=out)
 
 
 def effect(
-    gradient: PathGradient, x: Any, x_adv: Any, *, change: Any = None, nodes: int = NODES, size: int = 64
+    gradient: PathGradient,
+    x: Any,
+    x_adv: Any,
+    *,
+    change: Any = None,
+    nodes: int = NODES,
+    tolerance: float = 0.01,
+    size: int = 64,
 ) -> Effect:
     """How much each pixel of the perturbation changed the margin (signed).
 
-    The gradient of the margin is integrated along the straight path from `x` to
-    `x_adv`, multiplied by the perturbation and summed over channels.  Nothing is
-    clamped or blurred, so a map sums to the change of the margin, up to the
-    quadrature's error, which is returned.
+    The gradient of the margin, integrated along the straight path from `x` to `x_adv`,
+    times the perturbation, summed over channels: neither clamped nor blurred.  A map sums
+    to the change of the margin, up to the quadrature's error, which is returned.
 
     Parameters
     ----------
@@ -120,7 +120,10 @@ def effect(
         Margin at `x_adv` minus margin at `x`.  Without it both ends are evaluated,
         which costs two more gradients an image.
     nodes : int
-        Gauss-Legendre nodes, the number of gradients an image.
+        Midpoints on the path, the number of gradients an image.
+    tolerance : float
+        Images with a larger completeness error get three times the nodes, once; infinite: none.
+        ``python analysis/compare_quadrature.py`` prints what errors are left.
     size : int
         Micro-batch: every call of `gradient` gets exactly this many points.
 
@@ -133,11 +136,6 @@ def effect(
     InputError
         If the two differ in shape, or the gradient is not finite.
 
-    Notes
-    -----
-    Gauss-Legendre nodes need about half the gradients of a midpoint rule for the same
-    completeness error (``python analysis/compare_quadrature.py``).
-
     References
     ----------
     M. Sundararajan, A. Taly, Q. Yan, *Axiomatic Attribution for Deep Networks*, ICML 2017.
@@ -145,34 +143,31 @@ def effect(
     import torch
 
     clean, attacked = (torch.as_tensor(images).detach().float() for images in (x, x_adv))
-    _check_pair(clean, attacked)
+    _checked(clean, attacked)
     integral = path_integral(gradient, clean, attacked, nodes=nodes, size=size)
-    values = (integral * (attacked - clean)).sum(1).float().cpu().numpy()
-    if not np.isfinite(values).all():
-        raise InputError("the margin's gradient must be finite, got NaN or infinity: look into the model")
     if change is None:
         everything = torch.arange(len(clean), device=clean.device)
         before, after = (path_values(gradient, ends, everything, size=size) for ends in (clean, attacked))
         change = after - before
     moved = _array(change).astype(np.float64)
-    total = values.sum(axis=(1, 2), dtype=np.float64)
-    error = np.abs(total - moved) / np.maximum(np.abs(moved), _SMALLEST_CHANGE)
+    values = _share(integral, attacked - clean)
+    error = _error(values, moved)
+    worse = torch.from_numpy(np.flatnonzero(error > tolerance)).to(clean.device)
+    if len(worse):
+        finer = refined(gradient, clean, attacked, integral, worse, nodes=nodes, size=size)
+        values[worse.cpu().numpy()] = _share(finer, attacked[worse] - clean[worse])
+        error = _error(values, moved)
     return Effect(values, moved, error)
 
 
 def cancellation(values: Any) -> npt.NDArray[np.float64]:
-    """Clamped mass over net change: how much damage is cancelled by relief elsewhere.
-
-    Parameters
-    ----------
-    values : array or tensor, (N, H, W)
-        Effect maps.
+    """How much damage relief elsewhere cancels: ``sum(max(-v, 0)) / -sum(v)`` of effect maps (N, H, W).
 
     Returns
     -------
     ndarray of float64, (N,)
-        ``sum(max(-v, 0)) / -sum(v)``: 1 where every pixel did damage, infinite where
-        the margin did not fall.  Above `CANCELLATION_LIMIT` no effect RoA is formed.
+        1 where every pixel did damage, infinite where the margin did not fall.  Above
+        `CANCELLATION_LIMIT` no effect RoA is formed.
     """
     maps = _array(values)
     net = -maps.sum(axis=(1, 2), dtype=np.float64)
@@ -189,7 +184,7 @@ def damage_part(values: Any) -> npt.NDArray[np.float32]:
 
 
 def scale(maps: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Scale each map into [-1, 1] by its maximum absolute value.
+    """Scale each map into [-1, 1] by its maximum absolute value; refuses values that are not finite.
 
     Parameters
     ----------
@@ -202,11 +197,6 @@ def scale(maps: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         Maps of zeros stay zero.
     scale : ndarray of float32, (N,)
         ``scaled * scale`` gives the maps back.
-
-    Raises
-    ------
-    InputError
-        If a value is not finite.
     """
     values: npt.NDArray[np.float32] = _array(maps).astype(np.float32, copy=False)
     largest: npt.NDArray[np.float32] = np.abs(values).max(axis=(1, 2), initial=0)
@@ -216,10 +206,23 @@ def scale(maps: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return values / divisor[:, None, None], largest
 
 
+def _share(slopes: torch.Tensor, delta: torch.Tensor) -> npt.NDArray[np.float32]:
+    """Mean gradient times perturbation, summed over channels, (N, H, W)."""
+    values: npt.NDArray[np.float32] = (slopes * delta).sum(1).float().cpu().numpy()
+    if not np.isfinite(values).all():
+        raise InputError("the margin's gradient must be finite, got NaN or infinity: look into the model")
+    return values
+
+
+def _error(values: npt.NDArray[np.float32], change: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Completeness error, (N,)."""
+    off = np.abs(values.sum(axis=(1, 2), dtype=np.float64) - change)
+    return np.asarray(off / np.maximum(np.abs(change), _SMALLEST_CHANGE))
+
+
 def _differences(x: Any, x_adv: Any) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
     """Perturbations in float32 units of [0, 1], a block of images at a time."""
     clean, attacked = _array(x), _array(x_adv)
-    _check_pair(clean, attacked)
     unit = np.float32(255 if clean.dtype == np.uint8 else 1)
     for first in range(0, len(clean), _BLOCK):
         rows = slice(first, first + _BLOCK)
@@ -229,20 +232,16 @@ def _differences(x: Any, x_adv: Any) -> Iterator[tuple[slice, npt.NDArray[np.flo
         yield rows, delta
 
 
-def _image_shape(x: Any) -> tuple[int, int, int]:
-    """(N, H, W) of images (N, C, H, W)."""
+def _checked(x: Any, x_adv: Any) -> tuple[int, int, int]:
+    """(N, H, W) of a pair of images (N, C, H, W) that belong together."""
     if len(x.shape) != 4:
         raise InputError(f"images must have the shape (N, C, H, W), got {tuple(x.shape)}")
-    return x.shape[0], x.shape[2], x.shape[3]
-
-
-def _check_pair(x: Any, x_adv: Any) -> None:
-    _image_shape(x)
     if x.shape != x_adv.shape or x.dtype != x_adv.dtype:
         raise InputError(
             "clean and adversarial images must agree in shape and dtype, got "
             f"{tuple(x.shape)} {x.dtype} and {tuple(x_adv.shape)} {x_adv.dtype}: convert one of them"
         )
+    return x.shape[0], x.shape[2], x.shape[3]
 
 
 def _array(values: Any) -> npt.NDArray[Any]:

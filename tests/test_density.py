@@ -39,7 +39,15 @@ def test_classes_may_be_left_together() -> None:
     assert n == 3
 
 
-@pytest.mark.parametrize(("labels", "outcomes", "name"), [([4], [0], "labels"), ([-1], [0], "labels"), ([0], [3], "outcomes"), ([0, 1], [0], "outcomes")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("labels", "outcomes", "name"),
+    [
+        ([4], [0], "labels"),
+        ([-1], [0], "labels"),
+        ([0], [3], "outcomes"),
+        ([0, 1], [0], "outcomes"),
+    ],
+)
 def test_codes_out_of_range_are_refused(labels: list[int], outcomes: list[int], name: str) -> None:
     with pytest.raises(InputError, match=f"{name} must be one integer an image"):
         groups(np.array(labels), np.array(outcomes), N_CLASSES)

@@ -124,8 +124,27 @@ def test_effect_takes_the_change_that_is_already_known() -> None:
     found = maps.effect(counted, x, x_adv, change=known, nodes=2, size=4)
     assert calls == [4, 4, 4]
     assert (found.error < 1e-3).all()
-    wrong = maps.effect(quadratic, x, x_adv, change=2 * known, nodes=2)
+    wrong = maps.effect(quadratic, x, x_adv, change=2 * known, nodes=2, tolerance=np.inf)
     np.testing.assert_allclose(wrong.error, 0.5, rtol=1e-2)
+
+
+def test_images_above_the_tolerance_get_three_times_the_nodes() -> None:
+    x, x_adv = pair()
+    calls = []
+
+    def bent(points: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Linear in the images 0 and 3, cubic in the others."""
+        calls.append(rows.tolist())
+        power = torch.where(rows % 3 == 0, 1, 3).view(-1, 1, 1, 1)
+        return power * points ** (power - 1), (points**power).flatten(1).sum(1)
+
+    change = maps.effect(bent, x, x_adv, tolerance=np.inf).change
+    fine = maps.effect(bent, x, x_adv, change=change, nodes=6, tolerance=np.inf)
+    calls.clear()
+    found = maps.effect(bent, x, x_adv, change=change, nodes=2, tolerance=1e-3, size=1)
+    assert sorted(row for rows in calls for row in rows) == sorted(2 * [0, 3] + 6 * [1, 2, 4])
+    np.testing.assert_allclose(found.values, fine.values, atol=1e-5)
+    np.testing.assert_allclose(found.error, fine.error, atol=1e-5)
 
 
 def test_completeness_error_is_relative_down_to_a_thousandth_of_a_logit() -> None:
@@ -153,17 +172,19 @@ def test_a_gradient_that_is_not_finite_is_refused() -> None:
         maps.effect(broken, *pair())
 
 
-def test_a_path_integral_is_the_mean_gradient_at_the_nodes() -> None:
+@pytest.mark.parametrize("nodes", [1, 3, 7])
+def test_a_path_integral_is_the_mean_gradient_at_the_midpoints(nodes: int) -> None:
     start, end = (
         torch.rand(3, 1, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(k))
         for k in (1, 2)
     )
 
     def cubic(points: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return 3 * points**2, (points**3).flatten(1).sum(1)
+        return (rows + 1).view(-1, 1, 1, 1) * 3 * points**2, points.flatten(1).sum(1)
 
-    found = path_integral(cubic, start, end, nodes=2, size=4)
-    torch.testing.assert_close(found * (end - start), end**3 - start**3)
+    places = [(k + 0.5) / nodes for k in range(nodes)]
+    wanted = torch.stack([cubic(start + at * (end - start), torch.arange(3))[0] for at in places]).mean(0)
+    torch.testing.assert_close(path_integral(cubic, start, end, nodes=nodes, size=4), wanted)
 
 
 def test_paths_without_nodes_are_refused() -> None:

@@ -64,8 +64,11 @@ def test_codes_name_the_four_segments(roi: np.ndarray, roa: np.ndarray) -> None:
     codes = segment(roi, roa)
     assert codes.dtype == np.uint8
     for name, where in {
-        "background": ~roi & ~roa, "neutralizable": roa & ~roi, "protected": roi & ~roa, "contested": roi & roa
-    }.items():  # fmt: skip
+        "background": ~roi & ~roa,
+        "neutralizable": roa & ~roi,
+        "protected": roi & ~roa,
+        "contested": roi & roa,
+    }.items():
         np.testing.assert_array_equal(codes == SEGMENTS.index(name), where)
     np.testing.assert_allclose(segments.areas(codes).sum(1), 1)
 

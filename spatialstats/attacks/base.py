@@ -129,7 +129,7 @@ def run_attack(
 
     def one(part: torch.Tensor, part_labels: torch.Tensor) -> torch.Tensor:
         nonlocal first
-        part = classifier.as_images(part).contiguous(memory_format=classifier.layout)
+        part = classifier.as_images(part).contiguous()
         made = attack(classifier, part, part_labels.to(classifier.device), seed=RowSeed(seed, first))
         first += len(part)
         if not isinstance(made, torch.Tensor) or made.shape != part.shape:

@@ -121,7 +121,8 @@ class PgdL2:
         x_adv = x.clone()
         if self.random_start:
             direction = normal(seed, x)
-            far = torch.stack([torch.rand((), generator=row_generator(~seed, row)) for row in range(len(x))])
+            rngs = [row_generator(seed, row, 1) for row in range(len(x))]
+            far = torch.stack([torch.rand((), generator=rng) for rng in rngs])
             length = far.to(x.device)[:, None, None, None] * self.epsilon
             x_adv = (x + direction * (length / lengths(direction))).clamp_(0, 1)
         loss = cross_entropy(y)

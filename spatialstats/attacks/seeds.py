@@ -49,10 +49,13 @@ def mix(seed: int, row: int) -> int:
     return state
 
 
-def row_generator(seed: int, row: int) -> torch.Generator:
-    """The CPU generator of a row: a `RowSeed` counts from its first row, an int from 0."""
+def row_generator(seed: int, row: int, stream: int = 0) -> torch.Generator:
+    """The CPU generator of a row: a `RowSeed` counts from its first row, an int from 0.
+
+    Streams are independent of each other.
+    """
     base, first = (seed.base, seed.first) if isinstance(seed, RowSeed) else (seed, 0)
-    return torch.Generator().manual_seed(mix(base, first + row) >> 1)
+    return torch.Generator().manual_seed(mix(mix(base, first + row), stream) >> 1)
 
 
 def uniform(seed: int, like: torch.Tensor) -> torch.Tensor:

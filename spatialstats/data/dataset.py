@@ -40,7 +40,7 @@ class Dataset:
     shape : tuple of int
         ``(C, H, W)``.
     reader, digester : callable
-        Take positions in `indices`' own numbering of the stored rows; use `read` and `digests`.
+        Take stored rows; use `read` and `digests`, which take rows of this view.
     rows : ndarray of int64, (N,)
         Stored row behind each row.
     bundled_model : str or None

@@ -24,17 +24,18 @@ class Changes:
         The extreme changes of each image.
     histogram : ndarray of int, (511,)
         Count of values by their change rounded to a whole step, -255 first.
-    below : int
-        Values that lie lower than the upper bound's mirror image: change < -max(highest).
+    quantised : bool
+        Whether all adversarial values are whole multiples of 1/255.
     """
 
     lowest: npt.NDArray[np.float64]
     highest: npt.NDArray[np.float64]
     histogram: npt.NDArray[np.int64]
+    quantised: bool
 
     def count(self, step: int) -> int:
         """Values that changed by `step` steps, rounded."""
-        return int(self.histogram[step + _LEVELS - 1])
+        return int(self.histogram[step + _LEVELS - 1]) if abs(step) < _LEVELS else 0
 
     @property
     def total(self) -> int:
@@ -45,14 +46,17 @@ def measure(x: ArrayImages, x_adv: ArrayImages) -> Changes:
     """One pass over all pairs."""
     lowest, highest = np.empty(len(x)), np.empty(len(x))
     histogram = np.zeros(2 * _LEVELS - 1, np.int64)
+    quantised = True
     for first, clean in x.chunks():
         last = first + len(clean)
-        steps = (to_unit(np.ascontiguousarray(x_adv.array[first:last])) - to_unit(clean)) * np.float32(255)
+        attacked = to_unit(np.ascontiguousarray(x_adv.array[first:last])) * np.float32(255)
+        quantised = quantised and bool((np.abs(attacked - np.rint(attacked)) < 0.01).all())
+        steps = attacked - to_unit(clean) * np.float32(255)
         flat = steps.reshape(len(clean), -1)
         lowest[first:last], highest[first:last] = flat.min(1), flat.max(1)
         whole = np.rint(flat).astype(np.int64).ravel() + _LEVELS - 1
         histogram += np.bincount(whole, minlength=2 * _LEVELS - 1)
-    return Changes(lowest, highest, histogram)
+    return Changes(lowest, highest, histogram, quantised)
 
 
 def check_budget(changes: Changes, epsilon: float | None) -> tuple[str, ...]:
@@ -94,7 +98,7 @@ def check_budget(changes: Changes, epsilon: float | None) -> tuple[str, ...]:
 
 def _lowered(changes: Changes) -> str | None:
     down, up, total = changes.count(-1), changes.count(1), changes.total
-    if down < 0.2 * total or up > 0.1 * down:
+    if not changes.quantised or down < 0.05 * total or up > 0.1 * down:
         return None
     return (
         f"{100 * down / total:.0f} % of the adversarial values are lower than the clean ones by 1/255 and "
@@ -108,9 +112,8 @@ def _floored(changes: Changes, epsilon: float | None) -> str | None:
     touched = np.maximum(changes.highest, -changes.lowest) > _SLACK
     top, bottom = float(changes.highest.max()), -float(changes.lowest.min())
     bound = round(top) if epsilon is None else round(epsilon * 255)
-    common = (np.rint(changes.highest[touched]) == round(top)).mean()
-    if epsilon is None and common < 0.5:
-        return None  # no common bound: not an Linf attack, or not one that uses its budget
+    if not changes.quantised or (epsilon is None and not _bounded(changes, touched, bound)):
+        return None
     if bound < 1 or top > bound + _SLACK or not bound + _SLACK < bottom <= bound + 1 + _SLACK:
         return None
     beyond = changes.count(-bound - 1)
@@ -123,6 +126,17 @@ def _floored(changes: Changes, epsilon: float | None) -> str | None:
         f"images are floored to uint8, which breaks a budget of {bound}/255: save floats (in torchattacks "
         "save_type='float'), or round before saving."
     )
+
+
+def _bounded(changes: Changes, touched: npt.NDArray[np.bool_], bound: int) -> bool:
+    """Whether the set looks like one of an Linf attack that uses its budget of `bound` steps.
+
+    Most images reach the bound, and changes pile up at it; other norms have neither.
+    """
+    if touched.sum() < 8 or bound < 2 or (np.rint(changes.highest[touched]) == bound).mean() < 0.5:
+        return False
+    at_bound = changes.count(bound) + changes.count(bound - 1)
+    return at_bound > changes.count(bound - 2) + changes.count(bound - 3) or bound < 4
 
 
 def _exceeded(reach: npt.NDArray[np.float64], bound: float) -> str | None:

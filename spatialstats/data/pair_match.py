@@ -65,8 +65,8 @@ def choose_rows(n: int, shape: tuple[int, int, int], rng: np.random.Generator) -
 def check_conversion(x: Floats, x_adv: Floats) -> None:
     """Refuse pairs of which one half is in another colour order, orientation or scale.
 
-    A conversion T explains an image when the change points along T(x) - x with a weight near 1
-    and most values that T moves at all are closer to T(x) than to x: a perturbation, of any
+    A conversion T explains an image when the change is near T(x) - x in the median of the values
+    that T moves at all, and most of them are closer to T(x) than to x: a perturbation, of any
     size, does neither.
 
     Parameters
@@ -87,7 +87,9 @@ def check_conversion(x: Floats, x_adv: Floats) -> None:
         else:
             halves.append(("clean images that look", x_adv, x))
         for half, plain, other in halves:
-            share, distance = _explained(conversion.apply(plain) - plain, other - plain)
+            share, distance = _explained(
+                conversion.apply(plain) - plain, other - plain, not conversion.own_inverse
+            )
             if share >= 0.5 and (best is None or distance < best[1]):
                 best = (share, distance, half, conversion)
     if best is not None:
@@ -98,26 +100,34 @@ def check_conversion(x: Floats, x_adv: Floats) -> None:
         )
 
 
-def _explained(direction: Floats, change: Floats) -> tuple[float, float]:
-    """Share of images that a conversion explains, and the mean distance that it leaves."""
+def _explained(direction: Floats, change: Floats, exact: bool) -> tuple[float, float]:
+    """Share of images that a conversion explains, and the mean distance that it leaves.
+
+    Judged by the ratio of change to direction over the values that the conversion moves: near 1
+    in the median where it was applied, whatever a patch does to some of them.
+    """
     moved = np.abs(direction) >= 0.02
-    enough = moved.mean(axis=(1, 2, 3)) >= 0.05
+    count = moved.sum(axis=(1, 2, 3))
+    enough = count >= 0.05 * direction[0].size
+    closer = (np.abs(change - direction) < np.abs(change)) & moved
+    likely = enough & (closer.sum(axis=(1, 2, 3)) > _SHARE * count)
+    explained = np.zeros(len(direction), bool)
+    for k in np.flatnonzero(likely):
+        ratio = change[k][moved[k]] / direction[k][moved[k]]
+        spread = np.median(np.abs(ratio - 1)) if exact else 0.0
+        explained[k] = 0.7 < np.median(ratio) < 1.4 and spread < 0.25
     if not enough.any():
         return 0.0, np.inf
-    d, c, m = direction[enough], change[enough], moved[enough]
-    axes = (1, 2, 3)
-    weight = (d * c).sum(axes) / (d * d).sum(axes)
-    closer = ((np.abs(c - d) < np.abs(c)) & m).sum(axes) / m.sum(axes)
-    explained = (weight > 0.7) & (weight < 1.4) & (closer > _SHARE)
-    return float(explained.mean()), float(np.abs(c - d).mean())
+    left = np.abs(change[enough] - direction[enough])
+    return float(explained[enough].mean()), float(left.mean())
 
 
 def check_order(x: ArrayImages, x_adv: ArrayImages, rows: Rows, rng: np.random.Generator) -> tuple[str, ...]:
     """Refuse sets whose rows are shuffled or do not belong together; note single stray rows.
 
-    Row i is mispaired when another clean image lies at less than half its own clean image's
-    distance and is closer in most values; rows do not belong together at all when their own
-    clean image is no nearer than others are.
+    Row i is mispaired when another clean image is far nearer, in the median of the values, than
+    its own and than any third; rows do not belong together at all when their own
+    clean image is neither nearer nor better correlated than others are.
 
     Parameters
     ----------
@@ -133,22 +143,25 @@ def check_order(x: ArrayImages, x_adv: ArrayImages, rows: Rows, rng: np.random.G
     InputError
         If at least 5 % (and two) of the rows looked at are mispaired, or most are unrelated.
     """
+    if len(x) < 2:
+        return ()
     others = np.arange(len(x))
     most = min(CANDIDATES, max(256, CANDIDATE_VALUES // int(np.prod(x.shape))))
     if len(x) > most:
         others = np.union1d(rng.choice(len(x), most, replace=False), rows)
     clean, attacked = _coarse(x, others), _coarse(x_adv, rows)
     square = (attacked**2).sum(1)[:, None] - 2 * attacked @ clean.T + (clean**2).sum(1)
-    at = np.arange(len(rows))
-    places = np.searchsorted(others, rows)
-    own = square[at, places].copy()
+    alike = _standard(attacked) @ _standard(clean).T  # correlation: blind to brightness and contrast
+    at, places = np.arange(len(rows)), np.searchsorted(others, rows)
+    own, own_alike = square[at, places].copy(), alike[at, places][:, None]
     square[at, places] = np.inf
-    nearest = others[square.argmin(1)]
-    rank = (square < own[:, None]).mean(1)
+    unlike = np.minimum((square < own[:, None]).mean(1), (alike > own_alike).mean(1))
+    nearest = np.argpartition(square, 1, axis=1)[:, :2]  # the two smallest, in order
     stray = [
-        (int(i), int(j))
-        for i, j in zip(rows, nearest, strict=True)
-        if i != j and _fits_better(x, x_adv, i, j)
+        (int(rows[k]), int(others[best]))
+        for k, (best, second) in enumerate(nearest)
+        if 1 - alike[k, best] < 0.25 * (1 - own_alike[k])
+        and _fits_better(x, x_adv, rows[k], others[best], others[second])
     ]
     if len(stray) >= max(2, 0.05 * len(rows)):
         raise InputError(
@@ -156,11 +169,12 @@ def check_order(x: ArrayImages, x_adv: ArrayImages, rows: Rows, rng: np.random.G
             f"that match another clean row ({_pattern(stray, len(x))}): save both sets in one order, from a "
             "loader that does not shuffle"
         )
-    if len(others) >= 8 and float(np.median(rank)) > 0.25:
+    typical = float(np.median(unlike))
+    if len(others) >= 8 and typical > 0.25:
         raise InputError(
             "adversarial row i must belong to clean row i, got rows whose own clean image is farther away "
-            f"than {100 * float(np.median(rank)):.0f} % of the others (median of {len(rows)} rows): pass the "
-            "clean images that the set was made from"
+            f"than {100 * typical:.0f} % of the others (median of {len(rows)} rows): pass the clean images "
+            "that the set was made from, in its order"
         )
     return tuple(f"Adversarial row {i} looks more like clean row {j} than like its own." for i, j in stray)
 
@@ -177,10 +191,27 @@ def _coarse(images: ArrayImages, rows: Rows) -> npt.NDArray[np.float64]:
     return np.concatenate(pieces).astype(np.float64)
 
 
-def _fits_better(x: ArrayImages, x_adv: ArrayImages, own: int, other: int) -> bool:
+def _standard(features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rows with mean 0 and norm 1; constant rows become 0."""
+    centred = features - features.mean(1, keepdims=True)
+    norm = np.linalg.norm(centred, axis=1, keepdims=True)
+    standard: npt.NDArray[np.float64] = centred / np.maximum(norm, 1e-9)
+    return standard
+
+
+def _fits_better(x: ArrayImages, x_adv: ArrayImages, own: int, other: int, next_best: int) -> bool:
+    """Whether `other` is far nearer than the own clean image, and than the next best: a real match."""
     attacked = x_adv.read(np.array([own]))[0]
-    mine, theirs = (np.abs(attacked - image) for image in x.read(np.array([own, other])))
-    return bool(np.linalg.norm(theirs) < 0.5 * np.linalg.norm(mine) and (theirs < mine).mean() > _SHARE)
+    mine, match, third = x.read(np.array([own, other, next_best]))
+    nearer = np.linalg.norm(attacked - match) < 0.7 * np.linalg.norm(attacked - mine)
+    return bool(nearer) and all(_far_nearer(attacked, match, image) for image in (mine, third))
+
+
+def _far_nearer(attacked: Floats, match: Floats, image: Floats) -> bool:
+    """Whether `match` explains `attacked` better where it differs from `image` at all."""
+    differ = np.abs(match - image) > 0.02
+    near, far = np.abs(attacked - match)[differ], np.abs(attacked - image)[differ]
+    return bool(near.size and (near < far).mean() > _SHARE and np.median(near) < 0.5 * np.median(far))
 
 
 def _pattern(stray: list[tuple[int, int]], n: int) -> str:

@@ -14,7 +14,7 @@ from spatialstats.data.splitting import digest
 from spatialstats.errors import InputError
 
 Array = npt.NDArray[Any]
-CHUNK_BYTES = 32 << 20
+CHUNK_VALUES = 2 << 20
 _CHANNELS = (1, 3)
 
 
@@ -50,9 +50,8 @@ class ArrayImages:
         return [digest(np.ascontiguousarray(self.array[row]).data.cast("B")) for row in rows]
 
     def chunks(self) -> Iterator[tuple[int, Array]]:
-        """First row and stored values of consecutive pieces of at most about 32 MB."""
-        per_image = max(1, int(np.prod(self.shape)) * self.array.itemsize)
-        step = max(1, CHUNK_BYTES // per_image)
+        """First row and stored values of consecutive pieces of about two million values."""
+        step = max(1, CHUNK_VALUES // int(np.prod(self.shape)))
         for first in range(0, len(self), step):
             yield first, np.ascontiguousarray(self.array[first : first + step])
 

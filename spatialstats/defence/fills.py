@@ -64,7 +64,7 @@ class Blur(Fill):
     Parameters
     ----------
     sigma : float, optional
-        Standard deviation in pixels; a sixteenth of the longer side when left out.
+        Standard deviation in pixels; a 32nd of the longer side when left out.
 
     References
     ----------
@@ -74,7 +74,7 @@ class Blur(Fill):
     name: ClassVar[str] = "blur"
     label: ClassVar[str] = "Gaussian blur"
     sigma: float | None = None
-    far: ClassVar[float] = 1e-3  # weight of the image's mean; a visible pixel 3.7 sigma away has as much
+    far: ClassVar[float] = 1e-4  # weight of the image's mean; a visible pixel 4.3 sigma away has as much
 
     def __post_init__(self) -> None:
         if self.sigma is not None and not self.sigma > 0:
@@ -83,7 +83,7 @@ class Blur(Fill):
     def values(self, x: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """See `Fill.values`."""
         height, width = x.shape[2:]
-        sigma = self.sigma or max(height, width) / 16
+        sigma = self.sigma or max(height, width) / 32
         visible = (~hidden).to(x.dtype)
         down, across = _gaussian(height, sigma, x), _gaussian(width, sigma, x)
         weight = down @ visible @ across

@@ -15,6 +15,11 @@ def percent(value: float | None) -> str:
     return f"{shown:.1f} %" if abs(shown) < 9.95 else f"{shown:.0f} %"
 
 
+def bare(value: float) -> str:
+    """A share in percent without its sign, for the ends of an interval."""
+    return percent(value).removesuffix(" %")
+
+
 def headline(attacks: list[Json], n: int) -> Json:
     """What the first attack with regions did, and the most that blocking could win back."""
     told = next((a for a in attacks if a["segments"]), None)
@@ -26,13 +31,12 @@ def headline(attacks: list[Json], n: int) -> Json:
     ceiling = told["ceilings"]["neutralizable"]
     return {
         "text": (
-            f"{told['label']} leaves {percent(told['robust_accuracy']['value'])} of {n} images right: "
-            f"{percent(contested['damage']['value'])} of its damage falls on the "
-            f"{percent(contested['area']['value'])} of the image that it contests, "
-            f"{percent(neutralizable['damage']['value'])} on the {percent(neutralizable['area']['value'])} that is "
-            f"neutralizable. Even the true pixels put back there would bring accuracy on the attacked images only to "
-            f"{percent(ceiling['value'])} (95 % interval {percent(ceiling['low'])} to {percent(ceiling['high'])}): "
-            "no fill of that region can be credited with more."
+            f"{told['label']} leaves {percent(told['robust_accuracy']['value'])} of {n} images right; "
+            f"{percent(contested['damage']['value'])} of its damage lies on the "
+            f"{percent(contested['area']['value'])} of pixels that are contested, "
+            f"{percent(neutralizable['damage']['value'])} on the {percent(neutralizable['area']['value'])} that are "
+            f"neutralizable. Even the true pixels put back there would bring accuracy on those images only to "
+            f"{percent(ceiling['value'])} [{bare(ceiling['low'])}, {bare(ceiling['high'])}]: the most that any fill could."
         ),
         "attack": told["name"],
     }

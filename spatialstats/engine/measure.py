@@ -33,7 +33,7 @@ def measure_seen(context: Context, seen: Seen) -> Arrays:
     }
     by_class, n = groups(seen.labels[ok], np.zeros(int(ok.sum()), np.int64), grouped_classes(context))
     arrays |= densities({"importance": seen.importance[ok], "roi": seen.roi[ok]}, by_class, n)
-    arrays |= region_rows(context, seen, seen.roi[ok], np.zeros_like(seen.importance[ok]), "roi", "")
+    arrays |= region_rows(context, seen, seen.roi[ok], None, "roi", "")
     pictured = context.pictured[rows]
     arrays |= {
         "example.row": rows[pictured],
@@ -161,23 +161,28 @@ def region_rows(
     context: Context,
     seen: Seen,
     masks: np.ndarray,
-    attack: np.ndarray,
+    attack: np.ndarray | None,
     mask: str,
     name: str,
     method: Literal["components", "dbscan"] = "components",
 ) -> Arrays:
-    """The table of regions of boolean masks (m, H, W) of the correctly classified images."""
+    """The table of regions of boolean masks (m, H, W) of the correctly classified images.
+
+    Mass and peak are of the attack map, or of the importance map where there is no attack.
+    """
     ok = seen.correct
+    importance = seen.importance[ok]
     found: pd.DataFrame = table(
         masks,
-        seen.importance[ok],
-        attack,
+        importance,
+        np.zeros_like(importance) if attack is None else attack,
         samples=context.dataset.indices[seen.chunk.rows][ok],
         labels=seen.labels[ok],
         classes=context.dataset.classes,
         mask=mask,
         attack_name=name,
         method=method,
+        weights=importance if attack is None else attack,
         connectivity=context.config.connectivity,
     )
     columns = {str(column): found[column].to_numpy() for column in found}

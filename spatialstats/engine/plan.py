@@ -35,7 +35,7 @@ class Chunk:
 
 
 def make_chunks(splits: np.ndarray, size: int) -> list[Chunk]:
-    """All chunks of at most `size` images, phase after phase, rows in their own order.
+    """All chunks of `size` images, the last of a phase smaller or one larger, phase after phase, rows in their own order.
 
     Parameters
     ----------
@@ -47,7 +47,11 @@ def make_chunks(splits: np.ndarray, size: int) -> list[Chunk]:
     chunks = []
     for code, phase in enumerate(PHASES):
         rows = np.flatnonzero(splits == code)
-        chunks += [Chunk(phase, k, rows[at : at + size]) for k, at in enumerate(range(0, len(rows), size))]
+        starts = [*range(0, len(rows), size)]
+        if len(starts) > 1 and len(rows) - starts[-1] == 1:
+            starts.pop()  # one image alone has no other image to swap masks with: it joins the chunk before
+        ends = [*starts[1:], len(rows)]
+        chunks += [Chunk(phase, k, rows[a:b]) for k, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a]
     return chunks
 
 

@@ -64,7 +64,12 @@ def make_context(
     InputError
         If a part is unknown, or the images and the model do not fit each other.
     """
-    drawn = dataset.take(config.n, config.seed)
+    if config.backend == "gpu":
+        raise InputError(
+            "the kernels of this version run on the CPU only: pass --backend auto or cpu "
+            "(the model itself can run on a GPU: --device cuda)."
+        )
+    drawn = dataset.take(None if config.n is None else min(config.n, len(dataset)), config.seed)
     if len(drawn.labels) < 10:
         raise InputError(f"a run needs at least 10 images, got {len(drawn.labels)}: give more images or a larger --n.")
     classifier.check(drawn.read(np.arange(2)))

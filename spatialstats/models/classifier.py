@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from spatialstats.errors import InputError
 from spatialstats.models.batching import batched
 from spatialstats.models.checks import check_classifier, check_images, find_device, fingerprint
 from spatialstats.models.normalisation import Channels, Normalisation
-from spatialstats.models.prepare import Prepared, borrowed, prepare, unprepared
+from spatialstats.models.passes import failed, forward, guesses
+from spatialstats.models.prepare import Prepared, prepare, unprepared
 from spatialstats.models.stopwatch import Stopwatch
 
 __all__ = ["Classifier"]
@@ -28,9 +30,9 @@ class Classifier:
     The module is never moved, its mode and its parameters' ``requires_grad`` are never
     changed for good, and no gradient is left in its parameters.  Passes run on a copy made
     when the first images come: evaluation mode, no parameter gradients, batch norm folded
-    into the layer before where the module can be traced, channels last.  The copy's logits
-    and input gradients are compared with the module's on those images; `preparation` says
-    what was done.  Changes to the module after that are not seen.
+    where the module can be traced, channels last.  Its logits and input gradients are compared
+    with the module's on those images; `preparation` says what was done.  Later changes to the
+    module are not seen.
 
     Parameters
     ----------
@@ -73,23 +75,21 @@ class Classifier:
             raise InputError(f"a model must be a torch.nn.Module, got {got}: pass the module itself.")
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}: 64 is a good choice.")
-        self.name = name
+        self.name, self.batch_size, self.calls = name, batch_size, 0
         self.device = find_device(device)
-        self.batch_size = batch_size
-        self.calls = 0
         self._original = module
         self._normalised = Normalisation(mean, std, bounds, self.device)
         where = next((tensor.device for tensor in module.parameters()), self.device)
         if not prepare and where != self.device:
             raise InputError(
-                f"an unprepared model runs where it lies, on {where}, but device {self.device} was asked for"
-                ": pass that device or prepare=True."
+                f"an unprepared model runs where it lies, on {where}, not on {self.device}: "
+                "pass that device or prepare=True."
             )
         self._where = where
         self._prepared = None if prepare else unprepared(module, "not asked for")
         self._watch = Stopwatch(self.device)
         self._n_classes: int | None = None
-        self._fingerprint: str | None = None
+        self._fingerprint = ""
 
     def prepare(self, x: Images) -> None:
         """Make and compare the copy on some images; done once, by itself, by whatever comes first."""
@@ -99,7 +99,7 @@ class Classifier:
             try:
                 self._prepared = prepare(self._original, self._normalised(few).to(self._where), self.device)
             except Exception as error:  # a user's module may raise anything
-                raise self._failed(few, error) from error
+                raise failed(self.name, few, error) from error
 
     @property
     def module(self) -> nn.Module:
@@ -109,11 +109,6 @@ class Classifier:
         or, where the model takes none of those, remains the user's own.
         """
         return self._ready().module
-
-    @property
-    def layout(self) -> torch.memory_format:
-        """The memory format in which images need no copy before a pass."""
-        return torch.channels_last if self._ready().channels_last else torch.contiguous_format
 
     @property
     def preparation(self) -> dict[str, Any]:
@@ -137,15 +132,13 @@ class Classifier:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal digest of the module's parameters, buffers and normalisation."""
-        if self._fingerprint is None:
-            self._fingerprint = fingerprint(self._original, repr(self._normalised))
+        self._fingerprint = self._fingerprint or fingerprint(self._original, repr(self._normalised))
         return self._fingerprint
 
     def as_images(self, x: Images) -> torch.Tensor:
         """Images as a float32 tensor on the classifier's device."""
         if not isinstance(x, torch.Tensor):
-            array = np.ascontiguousarray(x, dtype=np.float32)
-            x = torch.from_numpy(array if array.flags.writeable else array.copy())
+            x = torch.from_numpy(np.require(x, np.float32, ("C", "W")))  # torch takes no read-only memory
         return x.to(self.device, torch.float32)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
@@ -161,17 +154,24 @@ class Classifier:
         Tensor of float32, (N, K)
         """
         self.prepare(x)
-        prepared, since = self._ready(), self._watch.mark()
-        z = self._normalised(x)
+        since, z = self._watch.mark(), self._normalised(x)
         backward = torch.is_grad_enabled() and x.requires_grad
         if backward:
             z = z.view_as(z)  # so that the hook below is on no tensor of the caller's
-        logits = self._run(prepared, z)
+        logits = forward(self._ready(), z, self.name)
+        self.calls += 1
+        self._n_classes = logits.shape[1]
         self._watch.add(since)
         if backward and logits.requires_grad:
             began: list[Any] = []
+
+            def end(gradient: torch.Tensor) -> torch.Tensor:
+                if began:
+                    self._watch.add(began.pop())
+                return gradient.contiguous()  # an attack written elsewhere may take views of it
+
             logits.register_hook(lambda _: began.append(self._watch.mark()))
-            z.register_hook(lambda _: self._watch.add(began.pop()) if began else None)
+            z.register_hook(end)
         return logits
 
     __call__ = logits
@@ -194,7 +194,6 @@ class Classifier:
         logits : Tensor of float32, (N, K)
             Without a graph.
         """
-        self.prepare(x)
         with torch.enable_grad():
             leaf = x.detach().requires_grad_(True)
             logits = self.logits(leaf)
@@ -214,7 +213,7 @@ class Classifier:
         self.prepare(x)
         # The user's own module may keep tensors of a pass: made in inference mode, they break gradients.
         with torch.inference_mode() if self._ready().own else torch.no_grad():
-            images = torch.as_tensor(x) if isinstance(x, torch.Tensor) else self.as_images(x)
+            images = x if isinstance(x, torch.Tensor) else self.as_images(x)
             found = batched(lambda part: self.logits(self.as_images(part)), images, size=self.batch_size)
             return found.cpu().numpy()
 
@@ -242,46 +241,10 @@ class Classifier:
 
     def _ready(self) -> Prepared:
         """The module that runs; images are guessed where none came yet."""
-        channels = [part.in_channels for part in self._original.modules() if isinstance(part, nn.Conv2d)]
-        for side in (32, 224, 28) if self._prepared is None and channels else ():
-            guess = torch.rand(2, channels[0], side, side, generator=torch.Generator().manual_seed(0))
-            try:
+        for guess in guesses(self._original) if self._prepared is None else ():
+            with suppress(InputError):
                 self.prepare(guess)
                 break
-            except InputError:
-                continue
         if self._prepared is None:
             self._prepared = unprepared(self._original, "the module was asked for before an image was seen")
         return self._prepared
-
-    def _run(self, prepared: Prepared, z: torch.Tensor) -> torch.Tensor:
-        """One pass on normalised images."""
-        self.calls += 1
-        try:
-            if prepared.own:
-                last = prepared.channels_last
-                logits = prepared.module(z.contiguous(memory_format=torch.channels_last) if last else z)
-            else:
-                with borrowed(prepared.module):
-                    logits = prepared.module(z)
-        except torch.OutOfMemoryError:
-            raise
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise self._failed(z, error) from error
-        if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(z):
-            shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise InputError(
-                f"a model must return logits (N, classes), for {len(z)} images it returned {shape}: "
-                "wrap it in a module that does."
-            )
-        self._n_classes = logits.shape[1]
-        return logits.float()
-
-    def _failed(self, x: torch.Tensor, error: Exception) -> InputError:
-        if isinstance(error, InputError):
-            return error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return InputError(
-            f"model {self.name!r} cannot take images of the shape {tuple(x.shape)}: {reason[:200]}; "
-            "give images of the size and number of channels that it was made for."
-        )

@@ -44,7 +44,7 @@ def fold(module: nn.Module) -> tuple[nn.Module, int]:
         if node.op != "call_module" or not isinstance(before, fx.Node) or before.op != "call_module":
             continue
         layer, norm = parts[before.target], parts[node.target]
-        if len(before.users) > 1 or runs[id(layer)] > 1:
+        if len(before.users) > 1 or runs.get(id(layer), 1) > 1:  # a layer made here runs once
             continue
         if getattr(norm, "running_mean", None) is None or getattr(norm, "running_var", None) is None:
             continue
@@ -54,7 +54,8 @@ def fold(module: nn.Module) -> tuple[nn.Module, int]:
             fused = fuse_linear_bn_eval(layer, norm)
         else:
             continue
-        traced.set_submodule(str(before.target), fused)
+        parent, _, own_name = str(before.target).rpartition(".")
+        setattr(traced.get_submodule(parent), own_name, fused)
         parts[before.target] = fused
         node.replace_all_uses_with(before)
         traced.graph.erase_node(node)

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from spatialstats.errors import InputError
 from spatialstats.models.folding import NORMS, fold
 
-__all__ = ["Prepared", "borrowed", "prepare"]
+__all__ = ["Prepared", "borrowed", "checked_logits", "prepare", "unprepared"]
 
 LOGIT_TOLERANCE = 1e-4  # of the largest logit: float32 noise of folding is near 1e-6
 GRADIENT_TOLERANCE = 0.1  # of the gradient's norm: kinks of ReLU and max pooling flip on float noise
@@ -138,15 +139,24 @@ def _copy(module: nn.Module, device: torch.device, folding: bool, last: bool) ->
 def _logits_and_gradient(module: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits, and the gradient of a fixed combination of them; zeros where there is none."""
     x = images.detach().requires_grad_(True)
-    logits = module(x)
-    if not isinstance(logits, torch.Tensor):
-        raise TypeError(f"the model returned {type(logits).__name__}, not a tensor")
+    logits = checked_logits(module(x), len(x))
     gradient = None
     if logits.requires_grad:
         weights = torch.cos(torch.arange(logits.numel(), device=logits.device)).view_as(logits)
         (gradient,) = torch.autograd.grad((logits * weights).sum(), x, allow_unused=True)
     gradient = torch.zeros_like(x) if gradient is None else gradient
     return logits.detach().float().cpu(), gradient.float().cpu()
+
+
+def checked_logits(logits: Any, n: int) -> torch.Tensor:
+    """What a module returned for `n` images, refused unless it is a tensor (n, classes)."""
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != n:
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise InputError(
+            f"a model must return logits (N, classes), for {n} images it returned {got}: "
+            "wrap it in a module that does."
+        )
+    return logits
 
 
 def _has(module: nn.Module, kind: type[nn.Module] | tuple[type[nn.Module], ...]) -> bool:

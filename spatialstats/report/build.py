@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from spatialstats.report import charts, curves, palette, tables, text
@@ -58,7 +58,7 @@ def render(run: Run) -> str:
     environment = Environment(
         loader=PackageLoader("spatialstats.report", "templates"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -86,11 +86,14 @@ def context(run: Run) -> dict[str, Any]:
         "palette": palette,
         "colours": Markup(palette.gradient()),
         "attacks": [_attack(run, attack, keys, domain) for attack in attacks],
+        "current": f"a{run.current}",
+        "footnotes": footnotes(attacks),
         "forest": charts.lift_forest(attacks, keys, "lift"),
         "lift_rows": tables.lift_rows(attacks),
         "outcome_rows": tables.outcome_rows(attacks),
         "pictures": pictures(run, keys),
         "densities": maps,
+        "only_correct": _only_correct(run),
         "density_data": _density_data(maps),
         "sensitivity": sensitivity(attacks, keys),
         "config": json.dumps(run.results.get("config"), indent=2),
@@ -139,10 +142,22 @@ def chips(run: Run) -> list[dict[str, str]]:
     return found
 
 
+def footnotes(attacks: list[Json]) -> list[str]:
+    """What has to be said of a co-location test beside its number, one sentence an attack."""
+    found = []
+    for attack in attacks:
+        for item in (attack.get("colocation") or {}).values():
+            if item and item.get("note"):
+                found.append(f"{attack.get('label')}: {item['note']}")
+    return found
+
+
 def _attack(run: Run, attack: Json, keys: Mapping[str, str], domain: tuple[float, float]) -> dict[str, Any]:
     key, label = keys[str(attack.get("name"))], str(attack.get("label") or attack.get("name"))
     segments, effect = attack.get("segments"), attack.get("effect") or {}
-    overall, by_class, left_out = tables.region_rows(attack)
+    regions, left_out = tables.region_rows(
+        attack, run.results.get("regions") or () if attack.get("segments") else ()
+    )
     robust = attack.get("robust_accuracy")
     return {
         "key": key,
@@ -157,8 +172,7 @@ def _attack(run: Run, attack: Json, keys: Mapping[str, str], domain: tuple[float
         "ceilings": {name: tables.cell(item) for name, item in (attack.get("ceilings") or {}).items()},
         "neutralization": tables.neutralization_rows(attack, key),
         "fills": tables.fill_rows(attack),
-        "regions": overall,
-        "class_regions": by_class,
+        "regions": regions,
         "regions_left_out": left_out,
     }
 
@@ -197,6 +211,12 @@ def sensitivity(attacks: list[Json], keys: Mapping[str, str]) -> list[dict[str, 
             }
         )
     return found
+
+
+def _only_correct(run: Run) -> bool:
+    """Whether the densities count the images that the model got right, and no others."""
+    counts, right = run.map("class_count"), _get(run.results, "model", "n_correct")
+    return counts is not None and int(counts.sum()) == right
 
 
 def _density_data(maps: Densities | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from spatialstats.report.palette import SEGMENTS
 from spatialstats.report.svg import el
 
 Json = Mapping[str, Any]
+NOTED = " (see the note)"
 
 BAR_WIDTH, BAR_LEFT, BAR_RIGHT = 500.0, 112.0, 406.0
 FOREST_WIDTH, FOREST_LEFT, FOREST_RIGHT = 400.0, 124.0, 340.0
@@ -182,7 +183,8 @@ def _forest_row(
     attack: Json, marks: list[tuple[str, Any]], y: float, row: float, x: Any
 ) -> tuple[list[Markup], str]:
     control = bool(attack.get("control"))
-    lines = [(part, "row-label") for part in wrap(str(attack.get("label") or attack.get("name")))]
+    label = str(attack.get("label") or attack.get("name"))
+    lines = [(part, "row-label") for part in (wrap(label) if row >= 50 else [short(label, 16)])]
     if control:
         lines.append(("control", "axis-text"))
     first = y + (row - 4) / 2 + 5 - 7 * (len(lines) - 1)
@@ -192,10 +194,10 @@ def _forest_row(
         middle = y + row * ((0.28 + 0.38 * index) if len(marks) > 1 else 0.46)
         value, pair = text.point(_lift(item)), text.ends(item)
         if value is None:
-            parts.append(
-                svg.text(max(x(0), FOREST_LEFT) + 8, middle + 4, f"no {kind} region formed", "axis-text")
-            )
-            words.append(f"no {kind} region formed")
+            formed = kind == "energy" or (attack.get("effect") or {}).get("formed", True)
+            absent = "too few regions" if formed else "no region formed"
+            parts.append(svg.text(max(x(0), FOREST_LEFT) + 8, middle + 4, absent, "axis-text"))
+            words.append(absent)
             continue
         if pair is not None:
             parts.append(
@@ -209,10 +211,10 @@ def _forest_row(
             parts.append(
                 el("path", d=f"M{at:.2f} {middle - 5.5:.2f}l5.5 5.5l-5.5 5.5l-5.5 -5.5z", class_=class_)
             )
-        parts.append(
-            svg.text(FOREST_WIDTH - 4, middle + 4.5, text.number(value, 2, sign=True), "value", "end")
-        )
-        words.append(f"{kind} map {text.number(value, 2, sign=True)} {text.bracket(item, 2, fraction=False)}")
+        shown = text.number(value, 2, sign=True) + ("†" if item.get("note") else "")
+        parts.append(svg.text(FOREST_WIDTH - 4, middle + 4.5, shown, "value", "end"))
+        said = f"{kind} map {text.number(value, 2, sign=True)} {text.bracket(item, 2, fraction=False)}"
+        words.append(said + (NOTED if item.get("note") else ""))
     return parts, ", ".join(words)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from spatialstats.report import text
+from spatialstats.report import scales
 from spatialstats.report.images import reduce, sprite_uri
 from spatialstats.report.outlines import outline
 from spatialstats.report.run import OUTCOMES, Run
@@ -46,6 +46,13 @@ ROWS = (
     ("energy", "How much it is changed", "mean", (("energy", "Attack energy", False),)),
 )
 """Scale name, heading, unit and maps (key, label, whether it is the same for every attack)."""
+OUTLINED = {
+    "roi": ("roi", "importance", "contested", "neutralizable"),
+    "roa": ("roa", "damage", "contested", "neutralizable"),
+}
+"""The maps that are drawn with each outline."""
+MADE_OF_REGIONS = ("roa", "contested", "neutralizable", "damage", "relief")
+"""Maps that say nothing where an attack formed no region."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,15 @@ def densities(run: Run, keys: dict[str, str]) -> Densities | None:
     keys : dict
         Attack name to the short key used in the page.
     """
-    groups, classes, left_out = _groups(run)
+    groups, classes, outcomes, left_out = _groups(run)
     stacks: dict[tuple[str | None, str], NDArray[np.float32]] = {}
+    formed = {str(attack.get("name")) for attack in run.attacks if attack.get("segments")}
     for _, _, _, entries in ROWS:
         for key, _, shared in entries:
             for attack in (None,) if shared else tuple(keys):
-                stack = _stack(run, key if attack is None else f"{attack}/{key}", classes)
+                if key in MADE_OF_REGIONS and attack is not None and attack not in formed:
+                    continue
+                stack = _stack(run, key if attack is None else f"{attack}/{key}", classes, outcomes)
                 if stack is not None:
                     stacks[attack, key] = stack
     if not stacks:
@@ -113,24 +123,25 @@ def densities(run: Run, keys: dict[str, str]) -> Densities | None:
     return Densities(rows, groups, left_out, side if side < native else None)
 
 
-def _groups(run: Run) -> tuple[list[dict[str, Any]], list[int], int]:
+def _groups(run: Run) -> tuple[list[dict[str, Any]], list[int], list[int], int]:
     counts = run.map("class_count")
     present = [] if counts is None else [int(k) for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
     chosen = sorted(present[:MOST_CLASSES])
     total = None if counts is None else int(np.sum(counts))
-    groups: list[dict[str, Any]] = [{"label": "all images", "kind": "all", "n": total}]
+    groups: list[dict[str, Any]] = [{"label": "all together", "kind": "all", "n": total}]
     if len(chosen) > 1:
         groups += [
             {"label": run.class_name(k), "kind": "class", "n": int(np.asarray(counts)[k])} for k in chosen
         ]
     else:
         chosen = []
-    if any(name.endswith("_by_outcome") for name in run.maps):
-        groups += [{"label": outcome, "kind": "outcome", "n": None} for outcome in OUTCOMES]
-    return groups, chosen, len(present) - len(chosen) if chosen else 0
+    split = [stack for name, stack in run.maps.items() if name.endswith("_by_outcome") and len(stack) == 3]
+    outcomes = [k for k in range(3) if any(np.nan_to_num(stack[k]).any() for stack in split)]
+    groups += [{"label": OUTCOMES[k], "kind": "outcome", "n": None} for k in outcomes]
+    return groups, chosen, outcomes, len(present) - len(chosen) if chosen else 0
 
 
-def _stack(run: Run, key: str, classes: list[int]) -> NDArray[np.float32] | None:
+def _stack(run: Run, key: str, classes: list[int], outcomes: list[int]) -> NDArray[np.float32] | None:
     overall = run.map(key)
     if overall is None or overall.ndim != 2:
         return None
@@ -138,26 +149,9 @@ def _stack(run: Run, key: str, classes: list[int]) -> NDArray[np.float32] | None
     by_class, by_outcome = run.map(f"{key}_by_class"), run.map(f"{key}_by_outcome")
     if classes and by_class is not None and len(by_class) > max(classes):
         parts.append(by_class[classes])
-        if by_outcome is not None:
-            parts.append(by_outcome)
-    elif by_outcome is not None and not classes:
-        parts.append(by_outcome)
+    if by_outcome is not None and len(parts) == 1 + bool(classes):  # groups keep one order in all maps
+        parts.append(by_outcome[outcomes])
     return np.nan_to_num(np.concatenate(parts).astype(np.float32))
-
-
-def _unit(name: str, top: float) -> str:
-    if name in ("share", "frequency"):
-        return text.percent(top, 0)
-    return text.number(255 * top, 1) + "/255" if name == "energy" else text.number(top, 2)
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten: a scale end that reads well."""
-    if value <= 0:
-        return 1.0
-    base = 10.0 ** np.floor(np.log10(value))
-    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-    return float(next(s * base for s in steps if value <= s * base * (1 + 1e-6)))
 
 
 def _row(
@@ -167,11 +161,13 @@ def _row(
     found = {at: stack for at, stack in stacks.items() if at[1] in [entry[0] for entry in entries]}
     if not found:
         return None
-    top = 1.0 if name == "frequency" else _round_up(max(float(stack.max()) for stack in found.values()))
+    top = 1.0 if name == "frequency" else scales.round_up(scales.reach(list(found.values())))
     tops = dict.fromkeys(keys, top)
     if name == "energy":
         tops = {
-            a: _round_up(255 * float(found[a, "energy"].max())) / 255 for a in keys if (a, "energy") in found
+            a: scales.round_up(255 * scales.reach([found[a, "energy"]])) / 255
+            for a in keys
+            if (a, "energy") in found
         }
     labels = {entry[0]: entry[1] for entry in entries}
     shared: list[Panel] = []
@@ -183,8 +179,9 @@ def _row(
             shared.append(panel)
         else:
             by_attack.setdefault(keys[attack], []).append(panel)
-    spoken = {keys[attack]: _unit(name, value) for attack, value in tops.items()}
-    return Row(name, heading, unit, _unit(name, top), shared, by_attack, spoken)
+    beyond = {a: any(s.max() > v for at, s in found.items() if at[0] in (None, a)) for a, v in tops.items()}
+    spoken = {keys[a]: ("≥ " if beyond[a] else "") + scales.unit(name, value) for a, value in tops.items()}
+    return Row(name, heading, unit, scales.unit(name, top), shared, by_attack, spoken)
 
 
 def _panel(
@@ -201,9 +198,10 @@ def _panel(
     for one in stack:
         row, column = np.unravel_index(int(np.argmax(one)), one.shape)
         stats.append([round(float(one.max()), 4), round(float(one.mean()), 4), int(row), int(column)])
-    masks = [("roi", run.map("roi_mask"))]
-    if attack is not None:
-        masks.append(("roa", run.map(f"{attack}/roa_mask")))
+    masks = [("roi", run.map("roi_mask"))] if key in OUTLINED["roi"] else []
+    if attack is not None and key in OUTLINED["roa"]:
+        formed = any(a.get("name") == attack and a.get("segments") for a in run.attacks)
+        masks.append(("roa", run.map(f"{attack}/roa_mask") if formed else None))
     shapes = [_mask_outline(kind, mask) for kind, mask in masks if mask is not None and mask.ndim == 2]
     return Panel(
         key,
@@ -224,7 +222,6 @@ def _mask_outline(kind: str, mask: NDArray[Any]) -> Markup:
     path = outline(mask.astype(bool))
     return el(
         "svg",
-        el("path", d=path, class_="halo"),
         el("path", d=path, class_=f"line-{kind}"),
         viewBox=f"0 0 {width} {height}",
         preserveAspectRatio="none",

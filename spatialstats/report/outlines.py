@@ -26,9 +26,11 @@ def outline(mask: NDArray[np.bool_]) -> str:
     mask = np.asarray(mask, dtype=bool)
     step = 1
     while True:
-        path = _trace(mask, step)
-        if len(path) <= LIMIT or min(mask.shape) < 8:
-            return path
+        small = min(mask.shape) < 8
+        if small or 2 * _corners(mask) <= LIMIT:  # a corner takes two characters at least
+            path = _trace(mask, step)
+            if small or len(path) <= LIMIT:
+                return path
         mask, step = _halve(mask), step * 2
 
 
@@ -37,6 +39,13 @@ def _halve(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(mask, ((0, rows % 2), (0, columns % 2)), mode="edge")
     blocks = padded.reshape(padded.shape[0] // 2, 2, padded.shape[1] // 2, 2).sum(axis=(1, 3))
     return np.asarray(blocks >= 2)
+
+
+def _corners(mask: NDArray[np.bool_]) -> int:
+    framed = np.pad(mask, 1)
+    blocks = framed[:-1, :-1] ^ framed[:-1, 1:] ^ framed[1:, :-1] ^ framed[1:, 1:]
+    diagonal = (framed[:-1, :-1] == framed[1:, 1:]) & (framed[:-1, 1:] == framed[1:, :-1])
+    return int(blocks.sum()) + 2 * int((diagonal & (framed[:-1, :-1] != framed[:-1, 1:])).sum())
 
 
 def _edges(mask: NDArray[np.bool_]) -> dict[tuple[int, int], list[tuple[int, int]]]:

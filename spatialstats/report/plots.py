@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatialstats.report import text
+from spatialstats.report.charts import kinds
 from spatialstats.report.palette import LIGHT, SEGMENTS
 from spatialstats.report.run import Run
 
@@ -70,7 +71,7 @@ def colocation(run: Run) -> Figure | None:
     rows = [
         (attack, kind, item)
         for attack in run.attacks
-        for kind in ("effect", "energy")
+        for kind in kinds(run.attacks)
         if (item := (attack.get("colocation") or {}).get(kind)) and text.known(item.get("effect"))
     ]
     if not rows:
@@ -83,9 +84,9 @@ def colocation(run: Run) -> Figure | None:
             item["effect"],
             i,
             xerr=_error(item),
-            fmt="o" if kind == "effect" else "D",
+            fmt="D" if kind == "energy" else "o",
             color=colour,
-            mfc=colour if kind == "effect" else "white",
+            mfc="white" if kind == "energy" else colour,
             ms=4,
             elinewidth=0.9,
             capsize=2,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spatialstats.report import text
-from spatialstats.report.charts import ratio
+from spatialstats.report.charts import kinds, ratio
 from spatialstats.report.curves import accuracy_strip
 from spatialstats.report.palette import SEGMENTS
 
 Json = Mapping[str, Any]
-MOST_REGIONS = 40
+MOST_REGIONS = 6
+"""Regions shown of one mask by one method."""
+ORDER = ("roi", "roa", "neutralizable")
 
-REGIONS = {"roi": "RoI", "roa": "RoA"}
+REGIONS = {"roi": "RoI", "roa": "RoA", "neutralizable": "RoA − RoI"}
 MASKS = {"roa-minus-roi": "RoA − RoI", "roa": "whole RoA", "prior": "learnt mask"}
 
 
@@ -44,7 +46,7 @@ def lift_rows(attacks: list[Json]) -> list[dict[str, Any]]:
     """The data behind the co-location chart."""
     rows = []
     for attack in attacks:
-        for kind in ("effect", "energy"):
+        for kind in kinds(attacks):
             item = (attack.get("colocation") or {}).get(kind)
             if not item:
                 continue
@@ -120,23 +122,32 @@ def fill_rows(attack: Json) -> list[dict[str, Any]]:
     ]
 
 
-def region_rows(attack: Json) -> tuple[list[dict[str, str]], list[dict[str, str]], int]:
-    """Regions of the overall densities, regions by class, and how many were left out."""
-    overall: list[dict[str, str]] = []
-    by_class: list[dict[str, str]] = []
-    regions = sorted(
-        attack.get("regions") or [],
-        key=lambda r: (
-            str(r.get("class") or ""),
-            str(r.get("mask")),
-            str(r.get("method")),
-            -(r.get("mass") or 0),
-        ),
-    )
+def region_rows(attack: Json, shared: Sequence[Json] = ()) -> tuple[dict[str, list[dict[str, str]]], int]:
+    """The weightiest regions of the densities: a list a method, and how many were left out.
+
+    Parameters
+    ----------
+    attack : mapping
+        One attack of ``results.json``.
+    shared : sequence of mapping
+        Regions that belong to no attack: those of importance.
+    """
+    found: dict[str, list[dict[str, str]]] = {}
+    kept: dict[tuple[str, ...], int] = {}
+    regions = [*shared, *(attack.get("regions") or [])]
+    regions.sort(key=lambda region: (_order(region), -(region.get("mass") or 0)))
     for region in regions:
-        (overall if region.get("class") is None else by_class).append(_region(region))
-    left_out = max(0, len(overall) - MOST_REGIONS) + max(0, len(by_class) - MOST_REGIONS)
-    return overall[:MOST_REGIONS], by_class[:MOST_REGIONS], left_out
+        of = tuple(str(region.get(name)) for name in ("method", "mask", "class"))
+        kept[of] = kept.get(of, 0) + 1
+        if kept[of] <= MOST_REGIONS:
+            found.setdefault(str(region.get("method") or "regions"), []).append(_region(region))
+    found = dict(sorted(found.items(), key=lambda item: item[0] != "components"))
+    return found, sum(max(0, n - MOST_REGIONS) for n in kept.values())
+
+
+def _order(region: Json) -> tuple[str, int]:
+    mask = region.get("mask")
+    return str(region.get("class") or ""), ORDER.index(mask) if mask in ORDER else len(ORDER)
 
 
 def _region(region: Json) -> dict[str, str]:
@@ -146,6 +157,7 @@ def _region(region: Json) -> dict[str, str]:
     box = region.get("bbox") or (None,) * 4
     return {
         "class": str(region.get("class") or "all"),
+        "kind": str(region.get("mask")),
         "mask": REGIONS.get(str(region.get("mask")), str(region.get("mask"))),
         "method": str(region.get("method", "")),
         "label": text.count(region.get("label")),

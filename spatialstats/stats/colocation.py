@@ -16,7 +16,7 @@ from spatialstats.stats.intervals import bootstrap_mean
 Alternative = Literal["two-sided", "greater", "less"]
 ALTERNATIVES = ("two-sided", "greater", "less")
 TIE = 1e-12  # relative: sums of the same terms in another order count as equal
-N_BOOTSTRAP = 2000  # more draws move the ends of a percentile interval by less than its own noise
+N_BOOTSTRAP = 2000
 BLOCK_BYTES = 1 << 25  # unpacked masks held at once
 
 
@@ -111,7 +111,7 @@ def swap_test(
     n_pixels : int
         HW.
     n_resamples : int
-        Permutations; the bootstrap draws as many, at most 2,000.
+        Permutations.  The bootstrap of the interval always draws 2,000.
     seed : int
         Draw k is a pure function of (seed, k).
     alternative : {"two-sided", "greater", "less"}
@@ -153,7 +153,7 @@ def swap_test(
     with_any_roi = weight_roa * _dot(roa, mean_roi)
     observed, swapped = float(lift.mean()), float(mean_roi @ mean_roa)
     per_image = lift - with_any_roa - with_any_roi + swapped
-    interval = bootstrap_mean(per_image, seed, min(n_resamples, N_BOOTSTRAP), confidence=confidence)
+    interval = bootstrap_mean(per_image, seed, N_BOOTSTRAP, confidence=confidence)
     null = kernels.swap_null(roi, roa, weight_roi, weight_roa, seed, n_resamples)
     tie = TIE * max(1.0, abs(observed))
     n_greater = int((null >= observed - tie).sum())

@@ -33,5 +33,5 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def photos() -> np.ndarray:
-    """300 natural images, uint8 (300, 3, 32, 32)."""
-    return load_embedded()[0][:300]
+    """120 natural images, uint8 (120, 3, 32, 32)."""
+    return load_embedded()[0][:120]

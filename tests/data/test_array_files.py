@@ -105,8 +105,8 @@ def test_normalised_images_are_refused_with_what_to_do() -> None:
     images[0, 0, 0, :2] = (-2.12, 2.64)
     with pytest.raises(
         InputError,
-        match=r"^images must lie in \[0, 1\], got \[-2.12, 2.64\]: pass unnormalised images and give mean and std to "
-        r"Classifier$",
+        match=r"^images must lie in \[0, 1\], got \[-2.12, 2.64\]: pass unnormalised images "
+        r"and give mean and std to Classifier$",
     ):
         load_dataset(npz(x=images, y=LABELS))
 
@@ -149,7 +149,7 @@ def test_labels_that_are_none_are_refused(labels: np.ndarray, says: str) -> None
 def test_missing_arrays_are_named() -> None:
     with pytest.raises(InputError, match=r"must hold images under one of images, x, .* got pictures"):
         load_dataset(npz(pictures=PIXELS))
-    with pytest.raises(InputError, match="must hold labels under one of labels, y, .* got x"):
+    with pytest.raises(InputError, match=r"must hold labels under one of labels, y, .* got x"):
         load_dataset(npz(x=PIXELS))
 
 
@@ -189,7 +189,7 @@ def test_what_is_not_there_is_said_with_the_nearest_name() -> None:
         InputError, match=r"did you mean 'cifar10'\?.* Nor is there a file or folder 'cifr10'"
     ):
         load_dataset("cifr10")
-    with pytest.raises(InputError, match="there is no file none.npz"):
+    with pytest.raises(InputError, match=r"there is no file none.npz"):
         load_dataset("none.npz")
     Path("notes.txt").write_text("x")
     with pytest.raises(InputError, match=r"must be a folder of images or end in .npz"):

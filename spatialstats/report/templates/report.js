@@ -48,10 +48,10 @@
         : unit === "mean" ? value.toFixed(3) : `${(100 * value).toFixed(1)}\u202f%`;
       const image = $("img", figure);
       image.style.setProperty("--i", there ? index : 0);
-      const name = there ? chosen.label : "all images";
+      const name = there ? chosen.label : "all together";
       const summary = `peak ${write(stats[0])}, mean ${write(stats[1])}`;
       image.alt = `${figure.dataset.label}, ${name}: ${summary}; peak at row ${stats[2]}, column ${stats[3]}`;
-      $(".stat", figure).textContent = there ? summary : `${summary} (all images: not split by ${chosen.kind})`;
+      $(".stat", figure).textContent = there ? summary : `${summary} (all together: not split by ${chosen.kind})`;
     }
     if (speak) live.textContent = `Densities of ${chosen.label}`;
   }
