@@ -28,7 +28,9 @@ def run(name: str, arguments: list[str], environment: dict[str, str]) -> dict[st
         out = Path(folder) / "run"
         began = time.perf_counter()
         subprocess.run(
-            [*ENTRY, "analyze", *arguments, "--out", str(out), "--quiet"], check=True, env=os.environ | environment
+            [*ENTRY, "analyze", *arguments, "--out", str(out), "--quiet"],
+            check=True,
+            env=os.environ | environment,
         )
         wall = time.perf_counter() - began
         results = json.loads((out / "results.json").read_text())
@@ -46,7 +48,9 @@ def run(name: str, arguments: list[str], environment: dict[str, str]) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--memory", type=int, nargs="*", default=[], metavar="N")
     parser.add_argument("--attack", action="append", help="attacks of the memory runs; fgsm by default")
     options = parser.parse_args()
@@ -54,7 +58,17 @@ def main() -> None:
     if options.memory:
         for n in options.memory:
             attacks = [part for attack in options.attack or ["fgsm"] for part in ("--attack", attack)]
-            arguments = ["--dataset", "cifar10", "--split", "test", "--n", str(n), "--importance", "saliency", *attacks]
+            arguments = [
+                "--dataset",
+                "cifar10",
+                "--split",
+                "test",
+                "--n",
+                str(n),
+                "--importance",
+                "saliency",
+                *attacks,
+            ]
             rows.append(run(f"{n} images", arguments, {}))
     else:
         with tempfile.TemporaryDirectory() as cache:

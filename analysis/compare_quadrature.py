@@ -109,8 +109,8 @@ def main() -> None:
             apart = np.abs(maps - best).sum((1, 2)) / np.abs(best).sum((1, 2))
             middle, decile = np.quantile(errors, [0.5, 0.9])
             print(
-                f"| {spec} | {rule} | {gradients:.1f} | {middle:.2%} | {decile:.2%} | {np.median(apart):.2%} |"
-                f" {np.median(cancellation(maps)):.2f} |",
+                f"| {spec} | {rule} | {gradients:.1f} | {middle:.2%} | {decile:.2%} | {np.median(apart):.2%} "
+                f"| {np.median(cancellation(maps)):.2f} |",
                 flush=True,
             )
 

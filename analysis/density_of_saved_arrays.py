@@ -1,6 +1,6 @@
 """Where a saved adversarial set was perturbed, from the kernels alone: no model, no torch.
 
-    python analysis/density_of_saved_arrays.py clean.npy adversarial.npy [--labels labels.npy] [--out density.png]
+    python analysis/density_of_saved_arrays.py clean.npy adversarial.npy --labels labels.npy --out density.png
     python analysis/density_of_saved_arrays.py --demo
 
 The arrays are uint8, float16 or float32 of shape (N, C, H, W), floats in [0, 1].  They
@@ -22,13 +22,17 @@ from spatialstats import kernels
 TOP = 0.2
 
 
-def density(clean: np.ndarray, adversarial: np.ndarray, labels: np.ndarray, chunk: int) -> kernels.PixelMoments:
+def density(
+    clean: np.ndarray, adversarial: np.ndarray, labels: np.ndarray, chunk: int
+) -> kernels.PixelMoments:
     """Moments of adversarial - clean per class, merged over chunks."""
     n_classes = int(labels.max()) + 1
     merged = None
     for at in range(0, len(clean), chunk):
         rows = slice(at, at + chunk)
-        part = kernels.density_pairs(clean[rows], adversarial[rows], labels[rows], n_classes, thresholds=(0.5 / 255,))
+        part = kernels.density_pairs(
+            clean[rows], adversarial[rows], labels[rows], n_classes, thresholds=(0.5 / 255,)
+        )
         merged = part if merged is None else merged.merge(part)
     if merged is None:
         raise SystemExit("the arrays hold no images")
@@ -52,7 +56,9 @@ def demo(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clean", nargs="?", type=Path)
     parser.add_argument("adversarial", nargs="?", type=Path)
     parser.add_argument("--labels", type=Path)
@@ -73,7 +79,10 @@ def main() -> None:
     mask = mean >= np.quantile(mean, 1 - TOP)
     mask &= mean > 0
     found = kernels.label(mask[None], mean[None].astype(np.float32))
-    print(f"{int(everything.count[0])} pairs; a pixel is changed in {often.mean():.1%} of them, at most {often.max():.1%}")
+    print(
+        f"{int(everything.count[0])} pairs; a pixel is changed in {often.mean():.1%} of them, "
+        f"at most {often.max():.1%}"
+    )
     print(f"regions of the top {TOP:.0%} of the mean absolute change: {len(found.regions.area)}")
     for area, row, column in zip(
         found.regions.area, found.regions.centroid_row, found.regions.centroid_col, strict=True

@@ -21,7 +21,14 @@ from spatialstats.engine.headline import percent
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "docs" / "_static"
 BEGIN, END = "<!-- numbers: python analysis/make_readme.py -->", "<!-- end of numbers -->"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+COMMAND = "spatialstats analyze --dataset cifar10"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+)
 
 
 def interval(of: dict[str, Any]) -> str:
@@ -37,9 +44,9 @@ def numbers(results: dict[str, Any]) -> str:
     lines = [
         results["headline"]["text"],
         "",
-        f"`{of['command'] or 'spatialstats analyze --dataset cifar10'}`: {n} images, model {results['model']['name']} "
-        f"({interval(results['model']['clean_accuracy'])} right on them), RoI from {results['importance']['label']}, "
-        f"seed {of['seed']}. Brackets are 95 % intervals.",
+        f"`{COMMAND}`: {n} images, model {results['model']['name']} "
+        f"({interval(results['model']['clean_accuracy'])} right on them), "
+        f"RoI from {results['importance']['label']}, seed {of['seed']}. Brackets are 95 % intervals.",
         "",
         "| attack | accuracy left | contested: area, damage | neutralizable: area, damage "
         "| ceiling of the neutralizable region |",
@@ -59,13 +66,14 @@ def numbers(results: dict[str, Any]) -> str:
         f"Neutralization on the report split (fill chosen on other images: {results['fill']}; "
         "static, so **no robustness claim**):",
         "",
-        "| attack | mask | knowledge | clean, neutralized | attacked | neutralized | ceiling | swapped mask | equal-area blobs |",
+        "| attack | mask | knowledge | clean, neutralized | attacked | neutralized | ceiling "
+        "| swapped mask | equal-area blobs |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for attack in results["attacks"]:
         for row in attack["neutralization"]:
             keys = ("clean_neutralized", "attacked", "neutralized", "ceiling", "swapped", "blob")
-            shown = [percent(row[key]["value"]) if row.get(key) else "same mask" for key in keys]
+            shown = ["same mask" if row[key]["value"] is None else percent(row[key]["value"]) for key in keys]
             knowledge = f"RoI {row['knowledge']['roi']}, RoA {row['knowledge']['roa']}"
             lines.append("| " + " | ".join([attack["label"], row["mask"], knowledge, *shown]) + " |")
     return "\n".join(lines)
@@ -85,7 +93,9 @@ def screenshot(report: Path, to: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path)
     parser.add_argument("--no-screenshot", action="store_true")
     options = parser.parse_args()

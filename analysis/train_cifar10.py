@@ -84,7 +84,8 @@ def train(images: torch.Tensor, labels: torch.Tensor, seed: int, epochs: int = E
     """Train a network; `images` are normalised float32 (N, 3, 32, 32)."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
-    net = CifarNet().to(memory_format=torch.channels_last)
+    net = CifarNet()
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     whiten(net, images[torch.randperm(len(images), generator=rng)[:5000]])
     initialise(net)
     shifts = [p for n, p in net.named_parameters() if "norm" in n and p.requires_grad]
@@ -121,7 +122,8 @@ def train(images: torch.Tensor, labels: torch.Tensor, seed: int, epochs: int = E
                         now.copy_(kept)
         took = time.perf_counter() - began
         print(f"epoch {epoch + 1}/{epochs}  training loss {seen / len(images):.4f}  {took:.0f} s", flush=True)
-    return net.eval()
+    net.eval()
+    return net
 
 
 @torch.no_grad()
@@ -148,7 +150,9 @@ def accuracy(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--out", type=Path, default=Path("spatialstats/models/weights"))
@@ -157,7 +161,10 @@ def main() -> None:
     loaded = {}
     for split in ("train", "test"):
         images, labels = load_cifar10(split)
-        loaded[split] = ((torch.from_numpy(images).float() / 255 - mean) / std, torch.from_numpy(labels).long())
+        loaded[split] = (
+            (torch.from_numpy(images).float() / 255 - mean) / std,
+            torch.from_numpy(labels).long(),
+        )
     net = train(*loaded["train"], options.seed, options.epochs)
     average_norms(net, loaded["train"][0][:10_000])
     half = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
@@ -166,7 +173,12 @@ def main() -> None:
     measured = accuracy(net, *loaded["test"])
     options.out.mkdir(parents=True, exist_ok=True)
     name = f"cifar10-{options.seed}"
-    about = {"seed": str(options.seed), "epochs": str(options.epochs), "test_accuracy": f"{measured:.4f}", "torch": torch.__version__}
+    about = {
+        "seed": str(options.seed),
+        "epochs": str(options.epochs),
+        "test_accuracy": f"{measured:.4f}",
+        "torch": torch.__version__,
+    }
     save_file(half, options.out / f"{name}.safetensors", metadata=about)
     print(json.dumps({"model": name, **about}), flush=True)
 

@@ -42,13 +42,13 @@ class PixelMoments:
     ----------
     count : int64 (G,)
         Samples in each group.
-    positive, negative : int64 (G, *shape)
+    positive, negative : int64 ``(G, *shape)``
         Sums of ``max(value, 0)`` and of ``max(-value, 0)``, in steps.  Both are non-negative.
-    square_high, square_low : int64 (G, *shape)
+    square_high, square_low : int64 ``(G, *shape)``
         Sum of the squares in squared steps, ``square_high * 2**48 + square_low``.
-    minimum, maximum : float32 (G, *shape)
+    minimum, maximum : float32 ``(G, *shape)``
         Extremes of the rounded values; ``inf`` and ``-inf`` where a group is empty.
-    exceeded : int64 (T, G, *shape)
+    exceeded : int64 ``(T, G, *shape)``
         Samples whose value (for pairs: largest absolute value over pooled channels) is above the
         threshold.
     thresholds : float64 (T,)
@@ -174,23 +174,23 @@ class PixelMoments:
             return sums / (self._n() * np.float64(self.steps))
 
     def mean(self) -> Floats:
-        """Mean of the values (G, *shape); NaN where a group is empty."""
+        """Mean of the values ``(G, *shape)``; NaN where a group is empty."""
         return self._per_observation(self.positive - self.negative)
 
     def abs_mean(self) -> Floats:
-        """Mean of the absolute values (G, *shape); NaN where a group is empty."""
+        """Mean of the absolute values ``(G, *shape)``; NaN where a group is empty."""
         return self._per_observation(self.positive + self.negative)
 
     def positive_mean(self) -> Floats:
-        """Mean of ``max(value, 0)`` (G, *shape); NaN where a group is empty."""
+        """Mean of ``max(value, 0)`` ``(G, *shape)``; NaN where a group is empty."""
         return self._per_observation(self.positive)
 
     def negative_mean(self) -> Floats:
-        """Mean of ``max(-value, 0)``, itself non-negative (G, *shape); NaN where a group is empty."""
+        """Mean of ``max(-value, 0)``, itself non-negative ``(G, *shape)``; NaN where a group is empty."""
         return self._per_observation(self.negative)
 
     def variance(self) -> Floats:
-        """Population variance (divided by n) of the values (G, *shape); NaN where a group is empty.
+        """Population variance (divided by n) of the values ``(G, *shape)``; NaN where a group is empty.
 
         The squared deviations are summed about the integer nearest to the mean, without rounding:
         what is left to subtract is at most half of them, so nothing cancels and the result is
@@ -213,7 +213,7 @@ class PixelMoments:
         return np.where(n > 0, spread, np.nan)
 
     def exceedance(self) -> Floats:
-        """Share of the samples above each threshold (T, G, *shape); NaN where a group is empty."""
+        """Share of the samples above each threshold ``(T, G, *shape)``; NaN where a group is empty."""
         with np.errstate(invalid="ignore"):
             return self.exceeded / self.count.astype(np.float64).reshape(-1, *(1,) * len(self.shape))
 

@@ -45,7 +45,7 @@ def pack(masks: Array) -> Words:
 
 
 def unpack(packed: Array, shape: Sequence[int]) -> NDArray[np.bool_]:
-    """Undo `pack`: bool (N, *shape) from words (N, ceil(P / 64)), where P is the product of `shape`."""
+    """Undo `pack`: bool ``(N, *shape)`` from words (N, ceil(P / 64)), where P is the product of `shape`."""
     n_pixels = int(np.prod(tuple(shape)))
     rows = checked(packed, "packed")
     if rows.shape[1] != _words(n_pixels):

@@ -23,7 +23,18 @@ _LAZY = {
     "load_model": "spatialstats.models",
     "load_result": "spatialstats.api",
 }
-_MODULES = ("attacks", "data", "defence", "density", "importance", "kernels", "maps", "models", "regions", "segments")
+_MODULES = (
+    "attacks",
+    "data",
+    "defence",
+    "density",
+    "importance",
+    "kernels",
+    "maps",
+    "models",
+    "regions",
+    "segments",
+)
 
 if TYPE_CHECKING:
     from spatialstats.api import Result, analyze, load_result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -88,7 +88,9 @@ class Result:
             for segment, of in (attack["segments"] or {}).items():
                 if segment != "n":
                     flat = {f"{key}_{end}": of[key][end] for key in of for end in ("value", "low", "high")}
-                    rows.append({"attack": attack["name"], "segment": segment, "n": attack["segments"]["n"], **flat})
+                    rows.append(
+                        {"attack": attack["name"], "segment": segment, "n": attack["segments"]["n"], **flat}
+                    )
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
@@ -97,17 +99,13 @@ class Result:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{html.escape(a['label'])}</td><td>{percent(a['robust_accuracy']['value'])}</td>"
-            + "".join(
-                f"<td>{percent(a['segments'][s]['damage']['value'])} on {percent(a['segments'][s]['area']['value'])}</td>"
-                if a["segments"]
-                else "<td>not formed</td>"
-                for s in ("contested", "neutralizable")
-            )
+            + "".join(f"<td>{share_on_area(a['segments'], s)}</td>" for s in ("contested", "neutralizable"))
             + "</tr>"
             for a in self.results["attacks"]
         )
         return (
-            f"<p><b>{html.escape(self.headline)}</b></p><table><thead><tr><th>attack</th><th>accuracy left</th>"
+            f"<p><b>{html.escape(self.headline)}</b></p>"
+            "<table><thead><tr><th>attack</th><th>accuracy left</th>"
             "<th>contested: damage on area</th><th>neutralizable: damage on area</th></tr></thead>"
             f"<tbody>{rows}</tbody></table><p>{html.escape(str(self.report))}</p>"
         )
@@ -169,7 +167,9 @@ def analyze(
     >>> result = spatialstats.analyze("cifar10-0", "cifar10", n=200)  # doctest: +SKIP
     >>> result.to_frame()  # doctest: +SKIP
     """
-    specs = tuple(a if isinstance(a, str) else getattr(a, "name", "custom") for a in attacks) if attacks else None
+    specs = (
+        tuple(a if isinstance(a, str) else getattr(a, "name", "custom") for a in attacks) if attacks else None
+    )
     config = with_effort(
         effort,
         dataset=data if isinstance(data, str) else "in memory",
@@ -228,6 +228,13 @@ def run(
     return Result(path)
 
 
+def share_on_area(segments: dict[str, Any] | None, segment: str) -> str:
+    """``37 % on 15 %``: damage share on area share."""
+    if segments is None:
+        return "not formed"
+    return " on ".join(percent(segments[segment][key]["value"]) for key in ("damage", "area"))
+
+
 def load_result(path: str | Path) -> Result:
     """The result of a finished run.
 
@@ -281,12 +288,14 @@ def find_model(config: Config, model: str | Classifier | nn.Module | None, datas
     return Classifier(name, config.mean, config.std, device=config.device, batch_size=config.batch_size)
 
 
-def named_attacks(attacks: Sequence[str | Attack]) -> Mapping[str, Attack] | dict[str, Attack]:
+def named_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
     """Attack objects by name; any callable is an attack."""
     from spatialstats.attacks import as_attack
 
     made = [as_attack(attack) for attack in attacks]
     names = [attack.name for attack in made]
     if len(set(names)) < len(names):
-        raise InputError(f"attacks need names of their own, got {', '.join(names)}: give each a different `name`.")
+        raise InputError(
+            f"attacks need names of their own, got {', '.join(names)}: give each a different `name`."
+        )
     return dict(zip(names, made, strict=True))

@@ -49,5 +49,5 @@ def to_tensor(array: Any, device: str | torch.device | None = None) -> torch.Ten
         # from_numpy warns about read-only memory (memory maps); one copy is the price of being safe.
         tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
     else:
-        tensor = torch.from_dlpack(array)
+        tensor = torch.utils.dlpack.from_dlpack(array)
     return tensor if device is None else tensor.to(device)

@@ -29,7 +29,7 @@ EXAMPLES = """
 - `spatialstats analyze --dataset cifar10` : the bundled images and classifier, no network needed
 - `spatialstats analyze --dataset cifar10 --attack pgd-linf --attack fgsm --n 200 --out runs/mine`
 - `spatialstats analyze --dataset cifar10 --split test --effort full` : all 10,000 test images
-- `spatialstats analyze --dataset photos/ --size 224 --model mypackage.nets:resnet --weights net.safetensors --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225`
+- `spatialstats analyze --dataset photos/ --size 224 --model nets:resnet --weights net.safetensors`
 - `spatialstats analyze --clean clean.npz --adversarial adv.npz --model cifar10-0 --epsilon 8/255`
 - `spatialstats analyze --resume runs/mine` : continue a run that was cut off
 """
@@ -48,7 +48,9 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"{option} takes numbers separated by commas, such as 0.49,0.48,0.45, got {text!r}.") from None
+        raise InputError(
+            f"{option} takes numbers separated by commas, such as 0.49,0.48,0.45, got {text!r}."
+        ) from None
 
 
 def fraction(text: str | None, option: str) -> float | None:
@@ -65,34 +67,48 @@ def fraction(text: str | None, option: str) -> float | None:
 @app.command(epilog=EXAMPLES)
 def analyze(
     dataset: Annotated[
-        str | None, typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz, or images.npy.")
+        str | None,
+        typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz, or images.npy."),
     ] = None,
     split: Annotated[str | None, typer.Option(help="test or train: the whole split (see `fetch`).")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels that images of a folder are resized to.")] = None,
-    labels: Annotated[str | None, typer.Option(help="File of labels (.npy), where images come without.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="File of labels (.npy), where images come without.")
+    ] = None,
     clean: Annotated[str | None, typer.Option(help="Saved clean images (.npz, .npy, .pt).")] = None,
-    adversarial: Annotated[str | None, typer.Option(help="Saved adversarial images of the same rows.")] = None,
+    adversarial: Annotated[
+        str | None, typer.Option(help="Saved adversarial images of the same rows.")
+    ] = None,
     epsilon: Annotated[str | None, typer.Option(help="Linf budget of the saved set, such as 8/255.")] = None,
     model: Annotated[str | None, typer.Option(help="cifar10-0, -1, -2, or package.module:attribute.")] = None,
-    weights: Annotated[str | None, typer.Option(help="State of the model: .safetensors or .pt (tensors only).")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="State of the model: .safetensors or .pt (tensors only).")
+    ] = None,
     mean: Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")] = None,
     std: Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")] = None,
     device: Annotated[str, typer.Option(help="torch device of the model.")] = "cpu",
     attack: Annotated[
-        list[str] | None, typer.Option(help="Attack, repeatable; parameters in brackets: 'pgd-linf(epsilon=4/255)'.")
+        list[str] | None,
+        typer.Option(help="Attack, repeatable; parameters in brackets: 'pgd-linf(epsilon=4/255)'."),
     ] = None,
     importance: Annotated[str | None, typer.Option(help="Importance method (see `list`).")] = None,
-    attack_map: Annotated[str, typer.Option(help="Map that RoA is taken from: effect, energy, frequency.")] = "effect",
+    attack_map: Annotated[
+        str, typer.Option(help="Map that RoA is taken from: effect, energy, frequency.")
+    ] = "effect",
     roi: Annotated[float, typer.Option(help="Top fraction of pixels that makes up RoI.")] = 0.3,
     roa: Annotated[float, typer.Option(help="Top fraction of pixels that makes up RoA.")] = 0.2,
     n: Annotated[int | None, typer.Option(help="How many images, drawn evenly over the classes.")] = None,
-    effort: Annotated[str, typer.Option(help="quick, default, or full (all images; tells its estimate first).")] = "default",
+    effort: Annotated[
+        str, typer.Option(help="quick, default, or full (all images; tells its estimate first).")
+    ] = "default",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Images a pass through the model.")] = 64,
     threads: Annotated[int | None, typer.Option(help="torch threads.")] = None,
     backend: Annotated[str, typer.Option(help="Where kernels run: auto, cpu, gpu.")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="Run directory; runs/<dataset>-<time> by default.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder, with its own settings.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; `runs/<dataset>-<time>` if none.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the run in this folder, with its own settings.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json on standard output.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
@@ -143,7 +159,13 @@ def analyze(
                 console.say(note)
             classifier = api.find_model(config, config.model, data)
             result = api.run(
-                config, data, classifier, out=out, resume=resume is not None, progress=console, command=command
+                config,
+                data,
+                classifier,
+                out=out,
+                resume=resume is not None,
+                progress=console,
+                command=command,
             )
     except KeyboardInterrupt:
         again = f"go on with --resume {out}" if out.exists() else "nothing was written"
@@ -206,7 +228,9 @@ def version(value: bool) -> None:
 
 @app.callback()
 def common(
-    show_version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")
+    ] = False,
 ) -> None:
     """Where do attacks hit an image classifier, where does it look, and what is blocking worth?"""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialstats.errors import InputError
-from spatialstats.kernels import PixelMoments
+from spatialstats.kernels import PixelMoments, density
 
 N_OUTCOMES = 3  # misclassified, resisted, succeeded
 CORRECT = (1, 2)  # the outcomes of images that were classified correctly before the attack
@@ -94,3 +94,56 @@ class Density:
             left_out = ~np.isin(np.arange(len(target)) % N_OUTCOMES, outcomes)
             target = np.where(left_out, -1, target)
         return self.moments.pool(target, n)
+
+
+@dataclass(frozen=True)
+class MaskDensity:
+    """How often each pixel lies in a mask, per class and outcome: exact counts.
+
+    Parameters
+    ----------
+    n : numpy.ndarray
+        int64 (G,): images in each cell of `groups`.
+    hits : numpy.ndarray
+        int64 (G, H, W): in how many of them the pixel lies in the mask.
+    """
+
+    n: np.ndarray
+    hits: np.ndarray
+
+    @classmethod
+    def of(cls, masks: np.ndarray, cells: np.ndarray, n_cells: int) -> MaskDensity:
+        """Count bool masks (N, H, W) whose cells are int (N,)."""
+        moments = density(masks, cells, n_cells)
+        return cls(moments.count, moments.positive // moments.steps)
+
+    def merge(self, other: MaskDensity) -> MaskDensity:
+        """The counts of both."""
+        return MaskDensity(self.n + other.n, self.hits + other.hits)
+
+    def overall(self) -> np.ndarray:
+        """float64 (H, W): the frequency over all images, NaN without any."""
+        frequency: np.ndarray = self._frequency((1, -1))[0]
+        return frequency
+
+    def by_class(self) -> np.ndarray:
+        """float64 (K, H, W): the frequency per true class."""
+        return self._frequency((-1, N_OUTCOMES))
+
+    def by_outcome(self) -> np.ndarray:
+        """float64 (3, H, W): the frequency per outcome."""
+        shaped = (-1, N_OUTCOMES)
+        n = self.n.reshape(shaped).sum(0)
+        hits = self.hits.reshape(*shaped, *self.hits.shape[1:]).sum(0)
+        return _ratio(hits, n)
+
+    def _frequency(self, shaped: tuple[int, int]) -> np.ndarray:
+        n = self.n.reshape(shaped).sum(1)
+        return _ratio(self.hits.reshape(*shaped, *self.hits.shape[1:]).sum(1), n)
+
+
+def _ratio(hits: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """hits / n over the leading axis, NaN where n is 0."""
+    out = np.full(hits.shape, np.nan)
+    np.divide(hits, n[:, None, None], out=out, where=n[:, None, None] > 0)
+    return out

@@ -15,7 +15,9 @@ ENTRY = [sys.executable, "-c", "from spatialstats.cli import main; main()"]
 
 
 def spatialstats(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*ENTRY, *arguments], capture_output=True, text=True, cwd=cwd, check=False, timeout=300)
+    return subprocess.run(
+        [*ENTRY, *arguments], capture_output=True, text=True, cwd=cwd, check=False, timeout=300
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,9 @@ def spatialstats(*arguments: str, cwd: Path | None = None) -> subprocess.Complet
         (["--backend", "gpu"], "gpu"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
+    arguments: list[str], sentence: str, tmp_path: Path
+) -> None:
     ended = spatialstats("analyze", *arguments, "--n", "20", "--quiet", cwd=tmp_path)
     assert ended.returncode == 2, ended.stderr
     assert sentence in ended.stderr
@@ -82,7 +86,9 @@ def test_json_is_all_that_standard_output_holds(tmp_path: Path) -> None:
 
 def test_list_names_everything() -> None:
     printed = spatialstats("list").stdout
-    assert all(name in printed for name in ("pgd-linf", "patch", "noise", "integrated-gradients", "cifar10-2"))
+    assert all(
+        name in printed for name in ("pgd-linf", "patch", "noise", "integrated-gradients", "cifar10-2")
+    )
 
 
 def test_help_shows_examples() -> None:

@@ -17,7 +17,7 @@ Effort = Literal["quick", "default", "full"]
 # what two slow cores finish within three minutes; "full" takes every image there is.
 EFFORTS: dict[str, dict[str, int | None]] = {
     "quick": {"n": 100, "sensitivity_images": 32, "n_resamples": 999},
-    "default": {"n": 400, "sensitivity_images": 64, "n_resamples": 9999},
+    "default": {"n": 300, "sensitivity_images": 64, "n_resamples": 9999},
     "full": {"n": None, "sensitivity_images": 500, "n_resamples": 9999},
 }
 
@@ -105,13 +105,17 @@ class Config:
         for name in ("roi", "roa"):
             value = getattr(self, name)
             if not 0 < value < 1:
-                raise InputError(f"--{name} is a top fraction of the pixels, above 0 and below 1, got {value}.")
+                raise InputError(
+                    f"--{name} is a top fraction of the pixels, above 0 and below 1, got {value}."
+                )
         for name in ("n", "chunk_size", "batch_size", "n_resamples", "min_area", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', '-')} must be at least 1, got {value}.")
         if self.connectivity not in (1, 2):
-            raise InputError(f"connectivity must be 1 (four neighbours) or 2 (eight), got {self.connectivity}.")
+            raise InputError(
+                f"connectivity must be 1 (four neighbours) or 2 (eight), got {self.connectivity}."
+            )
         if not self.attacks:
             raise InputError("at least one attack is needed, got none: pass --attack pgd-linf, for example.")
         if self.backend not in ("auto", "cpu", "gpu"):
@@ -125,7 +129,10 @@ class Config:
     def from_dict(cls, values: dict[str, Any]) -> Config:
         """The configuration that `to_dict` wrote."""
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+        given: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known
+        }
+        return cls(**given)
 
     def differences(self, other: Config) -> list[str]:
         """The settings in which two configurations differ, each as ``name: mine, theirs``."""

@@ -79,4 +79,5 @@ def filled(images: np.ndarray, mask: np.ndarray, fill: str) -> np.ndarray:
 
 def right(context: Context, images: np.ndarray, seen: Seen) -> np.ndarray:
     """bool (n,): whether each image is given its true label."""
-    return context.classifier.predict(images) == seen.labels
+    hits: np.ndarray = context.classifier.predict(images) == seen.labels
+    return hits

@@ -40,7 +40,9 @@ def choose_examples(context: Context, merged: Merged, attack: str) -> list[dict[
         distance = np.where(free | (not free.any()), np.abs(effect[places] - value), np.inf)
         best = int(distance.argmin())
         free[best] = False
-        examples.append(example_json(context, merged, int(places[best]), quantile, float(effect[places[best]])))
+        examples.append(
+            example_json(context, merged, int(places[best]), quantile, float(effect[places[best]]))
+        )
     return examples
 
 
@@ -70,7 +72,11 @@ def example_arrays(context: Context, merged: Merged, examples: list[dict[str, An
     shape = context.dataset.shape[1:]
     at = [int(np.flatnonzero(merged["row.row"] == example["row"])[0]) for example in examples]
     roi = kernels.unpack(np.ascontiguousarray(merged["mask.roi"][at]), shape)
-    arrays = {"x": merged["example.x"][chosen], "importance": merged["example.importance"][chosen], "roi": roi}
+    arrays = {
+        "x": merged["example.x"][chosen],
+        "importance": merged["example.importance"][chosen],
+        "roi": roi,
+    }
     for name in context.attacks:
         of = {part: merged[f"example.{name}.{part}"][chosen] for part in ("x_adv", "damage", "roa")}
         arrays |= {f"{name}/{part}": values for part, values in of.items()}

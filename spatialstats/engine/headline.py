@@ -34,9 +34,10 @@ def headline(attacks: list[Json], n: int) -> Json:
             f"{told['label']} leaves {percent(told['robust_accuracy']['value'])} of {n} images right; "
             f"{percent(contested['damage']['value'])} of its damage lies on the "
             f"{percent(contested['area']['value'])} of pixels that are contested, "
-            f"{percent(neutralizable['damage']['value'])} on the {percent(neutralizable['area']['value'])} that are "
-            f"neutralizable. Even the true pixels put back there would bring accuracy on those images only to "
-            f"{percent(ceiling['value'])} [{bare(ceiling['low'])}, {bare(ceiling['high'])}]: the most that any fill could."
+            f"{percent(neutralizable['damage']['value'])} on the {percent(neutralizable['area']['value'])} "
+            f"that are neutralizable. No fill of the latter can bring accuracy above "
+            f"{percent(ceiling['value'])} [{bare(ceiling['low'])}, {bare(ceiling['high'])}], "
+            "what the true pixels give."
         ),
         "attack": told["name"],
     }

@@ -9,13 +9,15 @@ import pandas as pd
 
 from spatialstats import kernels, maps, segments
 from spatialstats.attacks import outcomes
-from spatialstats.density import groups
+from spatialstats.density import MaskDensity, groups
 from spatialstats.engine.context import Context
-from spatialstats.engine.merged import REGIONS, moments_to_arrays
+from spatialstats.engine.merged import REGIONS, masks_to_arrays, moments_to_arrays
 from spatialstats.engine.observe import Hit, Seen, region_of_attack
 from spatialstats.region_table import table
 from spatialstats.regions import clean, top_fraction
 
+MAX_CLASSES = 100
+MAX_CELLS = 2**19  # classes x pixels: 10 classes of 224x224, about 1 GB of sums for three attacks
 Arrays = dict[str, np.ndarray]
 
 
@@ -48,7 +50,7 @@ def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
     name, ok, n = hit.name, seen.correct, len(seen.labels)
     prediction = hit.attacked.prediction
     outcome = outcomes(seen.labels, seen.prediction, prediction)
-    arrays = {
+    arrays: Arrays = {
         f"row.{name}.prediction": prediction,
         f"row.{name}.outcome": outcome,
         f"row.{name}.norm": hit.attacked.norm.astype(np.float32),
@@ -103,7 +105,9 @@ def sensitivity_rows(context: Context, seen: Seen, hit: Hit) -> Arrays:
     ok = seen.correct
     wanted = hit.formed & context.sensitive[seen.chunk.rows][ok]
     inside = np.flatnonzero(ok)[wanted]
-    chosen = {"effect": hit.damage, "energy": hit.energy, "frequency": hit.frequency}[config.attack_map][wanted]
+    chosen = {"effect": hit.damage, "energy": hit.energy, "frequency": hit.frequency}[config.attack_map][
+        wanted
+    ]
     columns: dict[str, list[np.ndarray]] = {"shapley": [], "area": [], "restored": [], "roi": [], "roa": []}
     for fraction in config.fractions:
         roi = clean(top_fraction(seen.importance[inside], fraction), config.min_area, config.connectivity)
@@ -119,7 +123,9 @@ def sensitivity_rows(context: Context, seen: Seen, hit: Hit) -> Arrays:
     return {f"sensitivity.{name}.{column}": np.stack(parts, 1) for column, parts in columns.items()}
 
 
-def damage_of(context: Context, seen: Seen, hit: Hit, chosen: np.ndarray, codes: np.ndarray) -> segments.Damage:
+def damage_of(
+    context: Context, seen: Seen, hit: Hit, chosen: np.ndarray, codes: np.ndarray
+) -> segments.Damage:
     """Damage of the segments `codes` on the `chosen` ones, bool (m,), of the correctly classified images."""
     inside = np.flatnonzero(seen.correct)[chosen]
     return segments.damage(
@@ -150,10 +156,13 @@ def attack_densities(context: Context, seen: Seen, hit: Hit, outcome: np.ndarray
 
 
 def densities(of: dict[str, np.ndarray], cells: np.ndarray, n_cells: int) -> Arrays:
-    """Moments of several maps over the same cells."""
+    """Moments of real maps and counts of boolean masks, over the same cells."""
     arrays: Arrays = {}
     for name, values in of.items():
-        arrays |= moments_to_arrays(name, kernels.density(values, cells, n_cells))
+        if values.dtype == bool:
+            arrays |= masks_to_arrays(name, MaskDensity.of(values, cells, n_cells))
+        else:
+            arrays |= moments_to_arrays(name, kernels.density(values, cells, n_cells))
     return arrays
 
 
@@ -192,9 +201,9 @@ def region_rows(
 
 
 def grouped_classes(context: Context) -> int:
-    """How many classes the densities tell apart: all up to 100, none above."""
+    """How many classes the densities tell apart: all of them, or none where that would not fit in memory."""
     n = len(context.dataset.classes)
-    return n if n <= 100 else 1
+    return n if n <= MAX_CLASSES and n * context.n_pixels <= MAX_CELLS else 1
 
 
 def spread(values: np.ndarray, chosen: np.ndarray, fill: float) -> np.ndarray:

@@ -6,37 +6,44 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from spatialstats.density import MaskDensity
 from spatialstats.kernels import PixelMoments
 
-MOMENTS, REGIONS = "moments", "region"
+MOMENTS, MASKS, REGIONS = "moments", "frequency", "region"
 
 
 class Merged:
     """The sum of the chunks that are done.
 
     A chunk's result is a flat dictionary of arrays.  Names that begin with ``moments.``
-    belong to `PixelMoments` and add up exactly, ``region.`` stays in the chunk's file for
-    the table of regions, everything else is one row an image and is strung together.
+    belong to `PixelMoments` and those with ``frequency.`` to `MaskDensity`: both add up
+    exactly.  ``region.`` stays in the chunk's file for the table of regions.  Everything
+    else is one row an image and is strung together.
     """
 
     def __init__(self) -> None:
         self._parts: dict[str, list[np.ndarray]] = {}
         self._joined: dict[str, np.ndarray] = {}
         self.moments: dict[str, PixelMoments] = {}
+        self.masks: dict[str, MaskDensity] = {}
 
     def add(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take in the result of one more chunk."""
-        moments: dict[str, dict[str, np.ndarray]] = {}
+        summed: dict[tuple[str, str], dict[str, np.ndarray]] = {}
         for name, array in arrays.items():
             kind, _, rest = name.partition(".")
-            if kind == MOMENTS:
+            if kind in (MOMENTS, MASKS):
                 of, _, field = rest.rpartition(".")
-                moments.setdefault(of, {})[field] = array
+                summed.setdefault((kind, of), {})[field] = array
             elif kind != REGIONS:
                 self._parts.setdefault(name, []).append(array)
-        for of, fields in moments.items():
-            part = PixelMoments.from_arrays(fields)
-            self.moments[of] = self.moments[of].merge(part) if of in self.moments else part
+        for (kind, of), fields in summed.items():
+            if kind == MOMENTS:
+                moments = PixelMoments.from_arrays(fields)
+                self.moments[of] = self.moments[of].merge(moments) if of in self.moments else moments
+            else:
+                masks = MaskDensity(fields["n"], fields["hits"].astype(np.int64))
+                self.masks[of] = self.masks[of].merge(masks) if of in self.masks else masks
         self._joined.clear()
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -55,3 +62,8 @@ class Merged:
 def moments_to_arrays(of: str, moments: PixelMoments) -> dict[str, np.ndarray]:
     """`moments` as arrays of a chunk's result."""
     return {f"{MOMENTS}.{of}.{field}": array for field, array in moments.to_arrays().items()}
+
+
+def masks_to_arrays(of: str, masks: MaskDensity) -> dict[str, np.ndarray]:
+    """`masks` as arrays of a chunk's result, which never has 2^31 images."""
+    return {f"{MASKS}.{of}.n": masks.n, f"{MASKS}.{of}.hits": masks.hits.astype(np.int32)}

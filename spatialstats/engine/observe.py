@@ -45,7 +45,8 @@ class Seen:
     @property
     def correct(self) -> np.ndarray:
         """bool (n,): whether the clean image is classified correctly."""
-        return self.prediction == self.labels
+        right: np.ndarray = self.prediction == self.labels
+        return right
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,16 @@ def hit(context: Context, seen: Seen, name: str) -> Hit:
     path = margin_gradient(classifier, labels, rival)
     effect = maps.effect(path, x, x_adv, change=change, size=classifier.batch_size)
     energy, frequency = maps.energy(x, x_adv), maps.frequency(x, x_adv)
-    chosen = {"effect": maps.damage_part(effect.values), "energy": energy, "frequency": frequency}[config.attack_map]
+    chosen = {"effect": maps.damage_part(effect.values), "energy": energy, "frequency": frequency}[
+        config.attack_map
+    ]
     candidate = region_of_attack(chosen, config.roa, config.min_area, config.connectivity)
-    formed = candidate.any((1, 2))
+    formed = np.asarray(candidate.any((1, 2)))
     if config.attack_map == "effect":
         formed &= maps.cancellation(effect.values) <= maps.CANCELLATION_LIMIT
-    return Hit(name, attacked, rival, effect, energy, frequency, formed, candidate, candidate & formed[:, None, None])
+    return Hit(
+        name, attacked, rival, effect, energy, frequency, formed, candidate, candidate & formed[:, None, None]
+    )
 
 
 def attack(context: Context, seen: Seen, name: str) -> Attacked:
@@ -134,7 +139,8 @@ def best_rival(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """int64 (m,): the strongest class other than the true one, by the logits (m, K) at x_adv."""
     others = logits.copy()
     others[np.arange(len(labels)), labels] = -np.inf
-    return others.argmax(1)
+    best: np.ndarray = others.argmax(1)
+    return best
 
 
 def margin(logits: np.ndarray, labels: np.ndarray, rival: np.ndarray) -> np.ndarray:

@@ -35,7 +35,9 @@ class Chunk:
 
 
 def make_chunks(splits: np.ndarray, size: int) -> list[Chunk]:
-    """All chunks of `size` images, the last of a phase smaller or one larger, phase after phase, rows in their own order.
+    """All chunks of `size` images, phase after phase, rows in their own order.
+
+    The last chunk of a phase is smaller, or one larger.
 
     Parameters
     ----------
@@ -50,8 +52,10 @@ def make_chunks(splits: np.ndarray, size: int) -> list[Chunk]:
         starts = [*range(0, len(rows), size)]
         if len(starts) > 1 and len(rows) - starts[-1] == 1:
             starts.pop()  # one image alone has no other image to swap masks with: it joins the chunk before
-        ends = [*starts[1:], len(rows)]
-        chunks += [Chunk(phase, k, rows[a:b]) for k, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a]
+        ends = [*starts[1:], len(rows)][: len(starts)]
+        chunks += [
+            Chunk(phase, k, rows[a:b]) for k, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a
+        ]
     return chunks
 
 

@@ -16,7 +16,17 @@ from typing import Any
 from spatialstats.engine.config import Config
 from spatialstats.models import Classifier
 
-PACKAGES = ("torch", "numpy", "numba", "scipy", "scikit-image", "scikit-learn", "pandas", "foolbox", "torchattacks")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "numba",
+    "scipy",
+    "scikit-image",
+    "scikit-learn",
+    "pandas",
+    "foolbox",
+    "torchattacks",
+)
 
 
 class Clock:

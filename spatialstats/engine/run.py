@@ -12,7 +12,6 @@ from spatialstats.attacks import Attack, Noise, get_attack
 from spatialstats.data import Dataset, splits
 from spatialstats.defence.evaluate import choose_fill
 from spatialstats.defence.locate import prior_mask
-from spatialstats.density import Density
 from spatialstats.engine.config import Config
 from spatialstats.engine.context import SAVED, Context
 from spatialstats.engine.defend import Prior, choose_rows, report_rows
@@ -71,11 +70,11 @@ def make_context(
         )
     drawn = dataset.take(None if config.n is None else min(config.n, len(dataset)), config.seed)
     if len(drawn.labels) < 10:
-        raise InputError(f"a run needs at least 10 images, got {len(drawn.labels)}: give more images or a larger --n.")
+        raise InputError(f"a run needs at least 10 images, got {len(drawn.labels)}: give more of them.")
     classifier.check(drawn.read(np.arange(2)))
     if drawn.labels.max() >= classifier.n_classes:
         raise InputError(
-            f"labels must lie in 0..{classifier.n_classes - 1} for a model of {classifier.n_classes} classes, "
+            f"labels must lie in 0..{classifier.n_classes - 1} for this model, "
             f"got {drawn.labels.max()}: pass the model that was made for these labels."
         )
     fought = dict(attacks) if attacks is not None else {}
@@ -158,8 +157,8 @@ def learn_prior(context: Context, merged: Merged) -> Prior:
     masks = {}
     for name in context.fought:
         key = f"{name}/neutralizable"
-        if key in merged.moments and merged.moments[key].count.sum():
-            often = Density(merged.moments[key]).overall().mean()[0]
+        if key in merged.masks and merged.masks[key].n.sum():
+            often = merged.masks[key].overall()
             masks[name] = prior_mask(often, max(1 / often.size, float(often.mean())))
     return Prior(masks)
 
@@ -173,7 +172,11 @@ def pick_fill(context: Context, merged: Merged) -> str:
     return choose_fill(
         {
             fill: np.stack(
-                [merged[f"choose.{name}.{fill}.{which}"] for name in context.fought for which in ("attacked", "clean")]
+                [
+                    merged[f"choose.{name}.{fill}.{which}"]
+                    for name in context.fought
+                    for which in ("attacked", "clean")
+                ]
             )
             for fill in fills
         }

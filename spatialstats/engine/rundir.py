@@ -42,7 +42,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
-                f"the disk is full: {path.name} could not be written to {path.parent}. Nothing is half-written; "
+                f"the disk is full: {path.name} could not be written, and no file is half-written; "
                 f"free some space and go on with --resume {path.parent}."
             ) from error
         raise
@@ -90,7 +90,9 @@ class RunDirectory:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, config: Config, fingerprints: Mapping[str, str], *, resume: bool) -> RunDirectory:
+    def create(
+        cls, path: Path, config: Config, fingerprints: Mapping[str, str], *, resume: bool
+    ) -> RunDirectory:
         """Open the folder of a new run, or with `resume` of one that was cut off.
 
         Raises
@@ -107,25 +109,31 @@ class RunDirectory:
             try:
                 write_json(path / REQUEST, asked)
             except OSError as error:
-                raise InputError(f"the output folder {path} cannot be written to ({error.strerror}).") from error
+                raise InputError(
+                    f"the output folder {path} cannot be written to ({error.strerror})."
+                ) from error
             return run
         if not (path / REQUEST).exists():
             raise InputError(f"the output folder {path} holds other files: pass an empty or a new --out.")
         if not resume:
             raise InputError(
-                f"the output folder {path} holds another run: pass another --out, or --resume {path} to continue it."
+                f"the output folder {path} holds another run: pass another --out, or --resume {path}."
             )
         stored = run.request()
         different = Config.from_dict(stored["config"]).differences(config)
         different += [f"{k}: {stored.get(k)}, {v}" for k, v in fingerprints.items() if stored.get(k) != v]
         if different:
-            raise InputError(f"{path} holds a run of other settings ({'; '.join(different)}): it cannot be continued.")
+            raise InputError(
+                f"{path} holds a run of other settings ({'; '.join(different)}): it cannot be continued."
+            )
         return run
 
     def request(self) -> dict[str, Any]:
         """What ``run.json`` holds: the configuration and the fingerprints of data and model."""
         if not (self.path / REQUEST).exists():
-            raise InputError(f"{self.path} holds no run: expected a folder that `spatialstats analyze` wrote.")
+            raise InputError(
+                f"{self.path} holds no run: expected a folder that `spatialstats analyze` wrote."
+            )
         value: dict[str, Any] = json.loads((self.path / REQUEST).read_text())
         return value
 
@@ -144,7 +152,9 @@ class RunDirectory:
         """
         if not self.complete:
             started = (self.path / REQUEST).exists()
-            hint = f"it was cut off: go on with --resume {self.path}" if started else "is it the right folder?"
+            hint = (
+                f"it was cut off: go on with --resume {self.path}" if started else "is it the right folder?"
+            )
             raise InputError(f"{self.path} holds no complete run: {hint}")
         value: dict[str, Any] = json.loads((self.path / RESULTS).read_text())
         return value

@@ -104,7 +104,9 @@ def ceilings_summary(merged: Merged, name: str) -> Json:
         "roi": ("protected", "contested"),
         "everything": SEGMENTS,
     }
-    return {region: proportion(restored(coalitions, *of) == label).to_dict() for region, of in regions.items()}
+    return {
+        region: proportion(restored(coalitions, *of) == label).to_dict() for region, of in regions.items()
+    }
 
 
 def sensitivity_summary(context: Context, merged: Merged, name: str) -> list[Json]:
@@ -137,9 +139,11 @@ def colocation_summary(context: Context, merged: Merged, name: str, effect: Json
     n = context.config.n_resamples
     note = None
     if not effect["formed"]:
-        note = f"no RoA is formed: {effect['reason']}; the top fraction of what damage there is stands in as a control"
+        note = f"no RoA is formed: {effect['reason']}; its damaging part stands in as a control"
     return {
-        context.config.attack_map: swap_json(context, roi, merged[f"mask.{name}.candidate"][ok], seed, n, note),
+        context.config.attack_map: swap_json(
+            context, roi, merged[f"mask.{name}.candidate"][ok], seed, n, note
+        ),
         "energy": swap_json(context, roi, merged[f"mask.{name}.energy"][ok], seed, n),
     }
 

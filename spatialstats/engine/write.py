@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from spatialstats import __version__, kernels
+from spatialstats import __version__
 from spatialstats.density import Density
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior
@@ -101,22 +101,15 @@ def density_maps(context: Context, merged: Merged) -> tuple[dict[str, np.ndarray
     """The maps of ``maps.npz``, and the regions of the densities."""
     config = context.config
     arrays: dict[str, np.ndarray] = {}
-    for name in ("importance", "roi"):
-        density = Density(merged.moments[name])
-        arrays[name] = density.overall().mean()[0].astype(np.float32)
-        arrays[f"{name}_by_class"] = density.by_class().mean().astype(np.float32)
-        arrays["class_count"] = density.by_class().count
+    seen = Density(merged.moments["importance"])
+    arrays["class_count"] = seen.by_class().count
+    arrays |= views("importance", seen.overall().mean()[0], seen.by_class().mean(), None)
+    roi = merged.masks["roi"]
+    arrays |= views("roi", roi.overall(), roi.by_class(), None)
     arrays["roi_mask"] = top_fraction(arrays["importance"][None], config.roi)[0]
     rows = density_regions(context, arrays["roi_mask"], arrays["importance"], None, "roi", "")
     for name in context.attacks:
-        for key, density in attack_densities(context, merged, name).items():
-            for suffix, moments in (
-                ("", density.overall()),
-                ("_by_class", density.by_class()),
-                ("_by_outcome", density.by_outcome()),
-            ):
-                for part, values in parts_of(key, moments).items():
-                    arrays[f"{name}/{part}{suffix}"] = (values if suffix else values[0]).astype(np.float32)
+        arrays |= attack_maps(merged, name)
         chosen = arrays[f"{name}/{'damage' if config.attack_map == 'effect' else config.attack_map}"]
         mask = top_fraction(chosen[None], config.roa)[0]
         arrays[f"{name}/roa_mask"] = mask
@@ -125,21 +118,41 @@ def density_maps(context: Context, merged: Merged) -> tuple[dict[str, np.ndarray
     return arrays, rows
 
 
-def attack_densities(context: Context, merged: Merged, name: str) -> dict[str, Density]:
-    """The densities of one attack's maps."""
-    keys = ("energy", "frequency", "effect", "roa", "neutralizable", "contested")
-    return {key: Density(merged.moments[f"{name}/{key}"]) for key in keys}
+def attack_maps(merged: Merged, name: str) -> dict[str, np.ndarray]:
+    """The means of one attack's maps and masks; damage and relief of the effect stay apart."""
+    arrays: dict[str, np.ndarray] = {}
+    effect, energy = Density(merged.moments[f"{name}/effect"]), Density(merged.moments[f"{name}/energy"])
+    whole, by_class, by_outcome = effect.overall(), effect.by_class(), effect.by_outcome()
+    for part in ("damage", "relief"):
+        means = [
+            moments.negative_mean() if part == "damage" else moments.positive_mean()
+            for moments in (whole, by_class, by_outcome)
+        ]
+        arrays |= views(f"{name}/{part}", means[0][0], means[1], means[2])
+    arrays |= views(
+        f"{name}/energy", energy.overall().mean()[0], energy.by_class().mean(), energy.by_outcome().mean()
+    )
+    for key in ("frequency", "roa", "neutralizable", "contested"):
+        masks = merged.masks[f"{name}/{key}"]
+        arrays |= views(f"{name}/{key}", masks.overall(), masks.by_class(), masks.by_outcome())
+    return arrays
 
 
-def parts_of(key: str, moments: kernels.PixelMoments) -> dict[str, np.ndarray]:
-    """The means that a density is shown by; damage and relief of the effect stay apart."""
-    if key == "effect":
-        return {"damage": moments.negative_mean(), "relief": moments.positive_mean()}
-    return {key: moments.mean()}
+def views(
+    key: str, whole: np.ndarray, by_class: np.ndarray, by_outcome: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """A map under its names: overall, by class, by outcome."""
+    named = {key: whole, f"{key}_by_class": by_class, f"{key}_by_outcome": by_outcome}
+    return {name: values.astype(np.float32) for name, values in named.items() if values is not None}
 
 
 def density_regions(
-    context: Context, mask: np.ndarray, importance: np.ndarray, attack: np.ndarray | None, what: str, name: str
+    context: Context,
+    mask: np.ndarray,
+    importance: np.ndarray,
+    attack: np.ndarray | None,
+    what: str,
+    name: str,
 ) -> list[Json]:
     """Regions of a density's mask, by connected components and by DBSCAN."""
     rows: list[Json] = []
@@ -166,7 +179,9 @@ def region_json(row: dict[str, Any]) -> Json:
     number = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in number.items()}
     return {
-        **{k: plain[k] for k in ("attack", "mask", "method", "label", "area", "eccentricity", "mass", "peak")},
+        **{
+            k: plain[k] for k in ("attack", "mask", "method", "label", "area", "eccentricity", "mass", "peak")
+        },
         **{k: plain[k] for k in ("mean_importance", "mean_attack")},
         "source": "density",
         "class": None,

@@ -54,4 +54,5 @@ class CifarNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.gelu(self.whiten(x))
         x = self.block3(self.block2(self.block1(x)))
-        return self.head(x.amax((2, 3))) / 9
+        logits: torch.Tensor = self.head(x.amax((2, 3))) / 9
+        return logits

@@ -32,7 +32,12 @@ def net() -> nn.Module:
     """A trained network of two convolutions."""
     torch.manual_seed(0)
     made = nn.Sequential(
-        nn.Conv2d(3, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(128, 4)
+        nn.Conv2d(3, 8, 5, padding=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(4),
+        nn.Flatten(),
+        nn.Linear(128, 4),
     )
     images, labels = blobs(512, seed=1)
     x, y = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
@@ -53,4 +58,6 @@ def classifier(net: nn.Module) -> Classifier:
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     """120 images."""
-    return Dataset.from_arrays(*blobs(120, seed=2), classes=("north-west", "north-east", "south-west", "<b>south-east</b>"))
+    return Dataset.from_arrays(
+        *blobs(120, seed=2), classes=("north-west", "north-east", "south-west", "<b>south-east</b>")
+    )

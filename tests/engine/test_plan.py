@@ -29,7 +29,13 @@ def test_chunks_cover_every_row_once_and_never_mix_splits(splits: list[int], siz
 
 
 def test_seeds_differ_for_different_purposes() -> None:
-    seeds = {derive_seed(0), derive_seed(1), derive_seed(0, "a"), derive_seed(0, "a", "b"), derive_seed(0, "ab")}
+    seeds = {
+        derive_seed(0),
+        derive_seed(1),
+        derive_seed(0, "a"),
+        derive_seed(0, "a", "b"),
+        derive_seed(0, "ab"),
+    }
     assert len(seeds) == 5
     assert all(0 <= seed < 2**63 for seed in seeds)
 

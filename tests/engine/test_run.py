@@ -40,8 +40,8 @@ def finished(net: object, dataset: Dataset, tmp_path_factory: pytest.TempPathFac
 def test_every_file_is_there_and_no_chunk_is_left(finished: spatialstats.Result) -> None:
     names = {path.name for path in finished.path.iterdir()}
     assert names == {
-        "run.json", "results.json", "report.html", "maps.npz", "examples.npz", "samples.parquet", "regions.parquet",
-        "figures",
+        "run.json", "results.json", "report.html", "maps.npz", "examples.npz", "samples.parquet",
+        "regions.parquet", "figures",
     }  # fmt: skip
     assert list((finished.path / "figures").glob("*.svg"))
 
@@ -83,7 +83,9 @@ def test_tables_agree_with_the_results(finished: spatialstats.Result) -> None:
     assert len(samples) == finished.results["data"]["n"]
     assert (samples[f"{name}.outcome"] == 2).sum() == attack["outcomes"]["succeeded"]
     regions = finished.regions
-    roa = regions[(regions["mask"] == "roa") & (regions["method"] == "components") & (regions["attack"] == name)]
+    roa = regions[
+        (regions["mask"] == "roa") & (regions["method"] == "components") & (regions["attack"] == name)
+    ]
     inside = samples[samples[f"{name}.formed"]]
     area = sum(inside[f"{name}.area.{s}"].sum() for s in ("contested", "neutralizable"))
     assert roa["area"].sum() == pytest.approx(area * 256)
@@ -96,8 +98,12 @@ def test_maps_are_the_mean_of_what_the_masks_say(finished: spatialstats.Result) 
     assert maps["roi_by_class"].shape == (4, 16, 16)
     assert maps[f"{name}/damage_by_outcome"].shape == (3, 16, 16)
     count = maps["class_count"]
-    assert np.allclose((maps["roi_by_class"] * count[:, None, None]).sum(0) / count.sum(), maps["roi"], atol=1e-6)
-    assert np.allclose(maps[f"{name}/neutralizable"] + maps[f"{name}/contested"], maps[f"{name}/roa"], atol=1e-6)
+    assert np.allclose(
+        (maps["roi_by_class"] * count[:, None, None]).sum(0) / count.sum(), maps["roi"], atol=1e-6
+    )
+    assert np.allclose(
+        maps[f"{name}/neutralizable"] + maps[f"{name}/contested"], maps[f"{name}/roa"], atol=1e-6
+    )
 
 
 def test_the_result_shows_itself_with_names_escaped(finished: spatialstats.Result) -> None:
@@ -139,7 +145,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert json.dumps(strip(resumed.results)) == json.dumps(strip(finished.results))
 
 
-def test_labels_that_the_model_cannot_have_are_refused(classifier: Classifier, dataset: Dataset, tmp_path: Path) -> None:
+def test_labels_beyond_the_model_are_refused(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
     images = dataset.read(np.arange(40))
     with pytest.raises(InputError, match=r"labels must lie in 0\.\.3"):
         go(classifier, Dataset.from_arrays(images, np.arange(40) % 6), tmp_path / "run")

@@ -19,9 +19,8 @@ PRINTS = {"data": "d", "model": "m"}
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     write_json(target, {"kept": True})
-    with pytest.raises(ZeroDivisionError), atomic(target) as file:
-        file.write(b"half")
-        _ = 1 / 0
+    with pytest.raises(TypeError), atomic(target) as file:
+        file.writelines([b"half", "not bytes"])  # type: ignore[list-item]
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
     assert "kept" in target.read_text()
 
@@ -31,7 +30,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=r"the disk is full: a\.npz could not be written .* --resume"):
+    with pytest.raises(InputError, match=r"the disk is full: a\.npz could not be written, .* --resume"):
         write_arrays(tmp_path / "a.npz", {"x": np.ones(3)})
     assert not list(tmp_path.iterdir())
 
