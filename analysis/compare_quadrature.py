@@ -101,7 +101,9 @@ def main() -> None:
         for rule, n in (*RULES, ("default", 0)):
             before = classifier.calls
             if rule == "default":
-                maps = effect(gradient, x, x_adv, change=change, size=classifier.batch_size).values
+                maps = effect(gradient, x, x_adv, change=change, size=classifier.batch_size).values.astype(
+                    np.float64
+                )
             else:
                 maps = effect_maps(gradient, x, x_adv, rule, n, classifier.batch_size)
             gradients = (classifier.calls - before) * classifier.batch_size / len(x)

@@ -10,12 +10,12 @@ from spatialstats.attacks.ddn import Ddn
 from spatialstats.attacks.fgsm import Fgsm, MiFgsm
 from spatialstats.attacks.library import library_attack
 from spatialstats.attacks.noise import Noise
-from spatialstats.attacks.parameters import build, parse
 from spatialstats.attacks.patch import Patch
 from spatialstats.attacks.pgd import PgdL2, PgdLinf
 from spatialstats.attacks.saved import Custom
 from spatialstats.attacks.sparse import Sparse
 from spatialstats.errors import InputError, unknown
+from spatialstats.spec import build, parse
 
 __all__ = ["as_attack", "get_attack", "list_attacks"]
 
@@ -58,7 +58,7 @@ def get_attack(spec: str, **overrides: Any) -> Attack:
     InputError
         If there is no such attack or parameter, or the library is not installed.
     """
-    name, parameters = parse(spec)
+    name, parameters = parse("an attack", spec)
     parameters.update(overrides)
     if ":" in name:
         library, _, kind = name.partition(":")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from spatialstats.defence.fill import UNKNOWN, Fill, visible_mean
 from spatialstats.defence.inpaint import Inpaint
 from spatialstats.defence.lowrank import LowRank
 from spatialstats.errors import InputError, unknown
+from spatialstats.spec import build, parse
 
 
 @dataclass(frozen=True)
@@ -111,18 +111,11 @@ def get_fill(spec: str | Fill, **overrides: Any) -> Fill:
     """
     if isinstance(spec, Fill):
         return dataclasses.replace(spec, **overrides) if overrides else spec  # type: ignore[type-var]
-    name, parameters = _parse(spec)
+    name, parameters = parse("a fill", spec)
     if name not in FILLS:
         raise unknown("fill", name, FILLS)
-    kind, parameters = FILLS[name], parameters | overrides
-    valid = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for parameter in parameters:
-        if parameter not in valid:
-            raise unknown(f"parameter of the fill {name!r}:", parameter, valid)
-    try:
-        return kind(**parameters)
-    except TypeError:
-        raise InputError(f"the parameters of a fill are numbers, got {spec!r}.") from None
+    made: Fill = build(FILLS[name], name, parameters | overrides)
+    return made
 
 
 def fill_spec(fill: Fill) -> str:
@@ -130,22 +123,6 @@ def fill_spec(fill: Fill) -> str:
     fields = dataclasses.fields(fill)  # type: ignore[arg-type]
     changed = [f"{f.name}={getattr(fill, f.name)!r}" for f in fields if getattr(fill, f.name) != f.default]
     return f"{fill.name}({', '.join(changed)})" if changed else fill.name
-
-
-def _parse(spec: str) -> tuple[str, dict[str, Any]]:
-    """Name and parameters of ``name(key=value, ...)``; values are Python literals."""
-    name, bracket, rest = spec.strip().partition("(")
-    if not bracket:
-        return name, {}
-    try:
-        call = ast.parse(f"f({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError
-        return name.strip(), {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError):
-        raise InputError(
-            f"a fill is given as NAME or NAME(KEY=VALUE), such as blur(sigma=3), got {spec!r}."
-        ) from None
 
 
 def _channels(value: float | tuple[float, ...], x: torch.Tensor) -> torch.Tensor:

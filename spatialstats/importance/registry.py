@@ -7,7 +7,7 @@ from typing import Any
 
 from spatialstats.errors import unknown
 from spatialstats.importance.protocol import Importance
-from spatialstats.importance.spec import build, parse
+from spatialstats.spec import build, parse
 
 __all__ = ["DEFAULT", "get_importance", "list_importance"]
 
@@ -49,7 +49,7 @@ def get_importance(spec: str | None = None, **overrides: Any) -> Importance:
     >>> get_importance("integrated-gradients(steps=16)").steps
     16
     """
-    name, parameters = parse(DEFAULT if spec is None else spec)
+    name, parameters = parse("an importance method", DEFAULT if spec is None else spec)
     parameters |= overrides
     if name.startswith("captum:"):
         from spatialstats.importance.captum_methods import captum_method

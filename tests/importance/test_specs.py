@@ -7,7 +7,7 @@ import torch
 from spatialstats.errors import InputError
 from spatialstats.importance import get_importance, list_importance, magnitude
 from spatialstats.importance.integrated_gradients import IntegratedGradients
-from spatialstats.importance.spec import parse
+from spatialstats.spec import parse
 
 
 @pytest.mark.parametrize("name", list_importance())
@@ -32,7 +32,9 @@ def test_parameters_in_the_spec_and_overrides_are_set() -> None:
 
 
 def test_values_may_be_numbers_fractions_words_and_tuples() -> None:
-    name, parameters = parse("captum:Occlusion(sliding_window_shapes=(3, 4,4),a=1/2,b=True,c=layer4.1)")
+    name, parameters = parse(
+        "a method", "captum:Occlusion(sliding_window_shapes=(3, 4,4),a=1/2,b=True,c=layer4.1)"
+    )
     assert name == "captum:Occlusion"
     assert parameters == {"sliding_window_shapes": (3, 4, 4), "a": 0.5, "b": True, "c": "layer4.1"}
 

@@ -1,0 +1,88 @@
+"""Attacks, importance methods and fills written in one line: ``pgd-linf(epsilon=4/255,steps=20)``."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from spatialstats.errors import InputError, unknown
+
+__all__ = ["build", "parse"]
+
+Made = TypeVar("Made")
+TRUTH = {"true": True, "false": False}
+
+
+def parse(kind: str, spec: str) -> tuple[str, dict[str, Any]]:
+    """Split ``name(key=value, ...)`` into the name and its parameters.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should name, with its article: ``"an attack"``.
+    spec : str
+        Values are Python literals, fractions such as ``8/255``, true or false, or bare words.
+
+    Raises
+    ------
+    InputError
+        If the text has another form.
+
+    Examples
+    --------
+    >>> parse("an attack", "noise(norm=l2, epsilon=1/2)")
+    ('noise', {'norm': 'l2', 'epsilon': 0.5})
+    """
+    match = re.fullmatch(r"\s*([\w:.-]+)\s*(?:\((.*)\))?\s*", spec)
+    if match is None:
+        raise InputError(f"{kind} is written name or name(key=value, ...), got {spec!r}.")
+    parameters: dict[str, Any] = {}
+    for part in re.split(r",(?![^(\[]*[)\]])", match[2] or ""):
+        if not part.strip():
+            continue
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (equals and key.isidentifier() and value):
+            raise InputError(f"a parameter is written key=value, got {part.strip()!r} in {spec!r}.")
+        parameters[key] = _value(value)
+    return match[1], parameters
+
+
+def build(made: type[Made], name: str, parameters: dict[str, Any]) -> Made:
+    """An instance of the dataclass `made`, its parameters checked against the types of the defaults.
+
+    Raises
+    ------
+    InputError
+        If a parameter is unknown or of another type.
+    """
+    declared = {field.name: field for field in fields(made)}  # type: ignore[arg-type]
+    defaults = {key: field.default for key, field in declared.items()}
+    given = dict(parameters)
+    for key, value in parameters.items():
+        if key not in defaults:
+            if not defaults:
+                raise InputError(f"{name} takes no parameters, got {key}={value!r}: leave it out.")
+            raise unknown(f"parameter of {name}", key, defaults)
+        if "tuple" in str(declared[key].type) or defaults[key] is None:  # a number, or one for each channel
+            if not isinstance(value, (int, float, tuple)):
+                raise InputError(f"{key} of {name} must be a number or a tuple of numbers, got {value!r}.")
+            continue
+        wanted = type(defaults[key])
+        fits = (int, float) if wanted is float else (wanted,)
+        if not isinstance(value, fits) or (isinstance(value, bool) and wanted is not bool):
+            raise InputError(f"{key} of {name} must be of the type {wanted.__name__}, got {value!r}.")
+        given[key] = float(value) if wanted is float else value
+    return made(**given)
+
+
+def _value(text: str) -> Any:
+    """A number, a fraction, a truth value, another literal, or the word itself."""
+    over = re.fullmatch(r"([^/]+)/([^/]+)", text)
+    try:
+        if over:
+            return float(over[1]) / float(over[2])
+        return TRUTH[text.lower()] if text.lower() in TRUTH else ast.literal_eval(text)
+    except (ValueError, SyntaxError, ZeroDivisionError):
+        return text
