@@ -14,12 +14,11 @@ import numpy as np
 from spatialstats.attacks import Attack
 from spatialstats.data import Dataset, load_dataset, load_pairs
 from spatialstats.engine.config import Config, with_effort
-from spatialstats.engine.estimate import estimate, in_words
 from spatialstats.engine.headline import percent
 from spatialstats.engine.progress import Progress
 from spatialstats.engine.run import analyze as run_analysis
-from spatialstats.engine.run import make_context
 from spatialstats.engine.rundir import RunDirectory, read_arrays
+from spatialstats.engine.setup import make_context
 from spatialstats.errors import InputError
 from spatialstats.importance import Importance
 from spatialstats.models import Classifier, load_model
@@ -28,6 +27,9 @@ from spatialstats.report import build_report, write_figures
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+
+IN_MEMORY = "in memory"  # stands in a configuration for images that no path leads to
 
 
 class Result:
@@ -172,7 +174,7 @@ def analyze(
     )
     config = with_effort(
         effort,
-        dataset=data if isinstance(data, str) else "in memory",
+        dataset=data if isinstance(data, str) else IN_MEMORY,
         model=model if isinstance(model, str) else None,
         attacks=specs,
         importance=importance if isinstance(importance, str) else None,
@@ -217,8 +219,6 @@ def run(
     context = make_context(
         config, dataset, classifier, attacks=attacks, importance=importance, progress=progress
     )
-    if config.effort == "full":
-        context.progress.say(f"{len(context.splits)} images will take about {in_words(estimate(context))}.")
     run_analysis(context, path, resume=resume, command=command)
     context.progress.start("write the report", 2)
     write_figures(path)

@@ -124,6 +124,10 @@ def analyze(
 
     if resume is not None:
         config = Config.from_dict(RunDirectory(resume).request()["config"])
+        if config.dataset == api.IN_MEMORY:
+            raise InputError(
+                "a run on images in memory is continued from Python: analyze(..., out=, resume=True)."
+            )
         out = resume
     else:
         config = with_effort(

@@ -39,7 +39,7 @@ class Console:
         self._quiet = quiet
         self._console = rich_console.Console(stderr=True, quiet=quiet)
         self._bars = Progress(
-            TextColumn("{task.description:<44}"),
+            TextColumn("{task.description:<44}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             RateColumn(),
@@ -71,4 +71,4 @@ class Console:
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(text, highlight=False)
+        self._bars.console.print(text, highlight=False, markup=False)

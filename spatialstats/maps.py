@@ -32,6 +32,7 @@ __all__ = [
 CANCELLATION_LIMIT = 2.0
 """Cancellation ratio above which no effect RoA is formed."""
 
+_STEPS = np.float32(2**16)  # of the energy in [0, 1]
 _BLOCK = 1024  # images whose difference is held as float32 at a time
 _SMALLEST_CHANGE = 1e-3  # below it, a relative completeness error says nothing
 
@@ -84,11 +85,15 @@ def energy(x: Any, x_adv: Any) -> npt.NDArray[np.float32]:
     Returns
     -------
     ndarray of float32, (N, H, W)
-        In [0, 1]: 1 where every channel moved from one bound to the other.
+        In [0, 1]: 1 where every channel moved from one bound to the other.  Rounded to steps
+        of 2^-16: a sign attack moves every pixel equally, and the rounding errors of
+        ``x + epsilon``, which grow with the brightness of x, must not rank its pixels.
     """
     out = np.empty(_checked(x, x_adv), dtype=np.float32)
     for rows, delta in _differences(x, x_adv):
         np.sqrt(np.einsum("nchw,nchw->nhw", delta, delta) / delta.shape[1], out=out[rows])
+    np.rint(out * _STEPS, out=out)
+    out /= _STEPS
     return np.minimum(out, np.float32(1), out=out)
 
 

@@ -73,7 +73,7 @@ def build(made: type[Made], name: str, parameters: dict[str, Any]) -> Made:
         fits = (int, float) if wanted is float else (wanted,)
         if not isinstance(value, fits) or (isinstance(value, bool) and wanted is not bool):
             raise InputError(f"{key} of {name} must be of the type {wanted.__name__}, got {value!r}.")
-        given[key] = float(value) if wanted is float else value
+        given[key] = float(parameters[key]) if wanted is float else value
     return made(**given)
 
 

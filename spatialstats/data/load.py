@@ -92,7 +92,10 @@ def _refuse(condition: bool, message: str) -> None:
 def _named(name: str, split: str | None, cache: str | Path | None, report: Report | None) -> Dataset:
     if name == "cifar10" and split is None:
         pixels, labels, indices = cifar.load_embedded()
-        note = "The embedded 1,000 CIFAR-10 test images (100 a class); --split test takes all 10,000."
+        note = (
+            "The embedded 1,000 CIFAR-10 test images (100 a class); "
+            "--split test --effort full takes all 10,000."
+        )
         whole = Dataset.of("cifar10", ArrayImages(pixels), labels, cifar.CLASSES, "cifar10-0")
         return replace(whole, indices=indices, notes=(note,))
     split = split or "test"

@@ -112,6 +112,10 @@ class Config:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', '-')} must be at least 1, got {value}.")
+        if self.chunk_size < 2:
+            raise InputError(
+                f"chunk-size must be at least 2, so that masks can be swapped, got {self.chunk_size}."
+            )
         if self.connectivity not in (1, 2):
             raise InputError(
                 f"connectivity must be 1 (four neighbours) or 2 (eight), got {self.connectivity}."

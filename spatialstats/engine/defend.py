@@ -66,8 +66,13 @@ def report_rows(context: Context, seen: Seen, hit: Hit, prior: Prior, fill: str)
 def controls(context: Context, seen: Seen, kind: str, mask: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """The masks of the controls: another image's mask, and equal-area blobs at random places."""
     seed = derive_seed(context.config.seed, "controls", seen.chunk.name)
-    if kind != "prior" and len(mask) > 1:  # every image has the same prior mask: a swap changes nothing
-        yield "swapped", swapped_masks(mask, seed)
+    if kind != "prior":  # every image has the same prior mask: a swap changes nothing
+        # Images without a region keep none, so that every swapped region replaces a region.
+        has = np.flatnonzero(mask.any((1, 2)))
+        swapped = mask.copy()
+        if len(has) > 1:
+            swapped[has] = swapped_masks(mask[has], seed)
+        yield "swapped", swapped
     yield "blob", blob_masks(mask, seed)
 
 

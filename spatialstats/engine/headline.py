@@ -35,9 +35,9 @@ def headline(attacks: list[Json], n: int) -> Json:
             f"{percent(contested['damage']['value'])} of its damage lies on the "
             f"{percent(contested['area']['value'])} of pixels that are contested, "
             f"{percent(neutralizable['damage']['value'])} on the {percent(neutralizable['area']['value'])} "
-            f"that are neutralizable. No fill of the latter can bring accuracy above "
-            f"{percent(ceiling['value'])} [{bare(ceiling['low'])}, {bare(ceiling['high'])}], "
-            "what the true pixels give."
+            f"that are neutralizable. With the true pixels back there accuracy is "
+            f"{percent(ceiling['value'])} [{bare(ceiling['low'])}, {bare(ceiling['high'])}]: "
+            "the most that a fill can be credited with."
         ),
         "attack": told["name"],
     }

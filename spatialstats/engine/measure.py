@@ -17,7 +17,7 @@ from spatialstats.region_table import table
 from spatialstats.regions import clean, top_fraction
 
 MAX_CLASSES = 100
-MAX_CELLS = 2**19  # classes x pixels: 10 classes of 224x224, about 1 GB of sums for three attacks
+MAX_CELLS = 2**17  # classes x pixels: 100 classes of 32x32, about 200 MB of sums for three attacks
 Arrays = dict[str, np.ndarray]
 
 
@@ -63,13 +63,14 @@ def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
         f"mask.{name}.energy": spread(kernels.pack(top_fraction(hit.energy, context.config.roa)), ok, 0),
     }
     arrays |= attack_densities(context, seen, hit, outcome[ok])
-    arrays |= region_rows(context, seen, hit.roa, hit.damage, "roa", name)
-    arrays |= region_rows(context, seen, hit.roa, hit.damage, "roa", name, "dbscan")
+    chosen = hit.attack_map(context.config.attack_map).astype(np.float32)
+    arrays |= region_rows(context, seen, hit.roa, chosen, "roa", name)
+    arrays |= region_rows(context, seen, hit.roa, chosen, "roa", name, "dbscan")
     if name in context.fought:
         codes = segments.segment(seen.roi[ok], hit.roa)
         for segment in ("neutralizable", "contested"):
-            chosen = codes == segments.SEGMENTS.index(segment)
-            arrays |= region_rows(context, seen, chosen, hit.damage, segment, name)
+            inside = codes == segments.SEGMENTS.index(segment)
+            arrays |= region_rows(context, seen, inside, chosen, segment, name)
         arrays |= damage_rows(context, seen, hit, codes)
         arrays |= sensitivity_rows(context, seen, hit)
     pictured = context.pictured[seen.chunk.rows]
@@ -105,9 +106,7 @@ def sensitivity_rows(context: Context, seen: Seen, hit: Hit) -> Arrays:
     ok = seen.correct
     wanted = hit.formed & context.sensitive[seen.chunk.rows][ok]
     inside = np.flatnonzero(ok)[wanted]
-    chosen = {"effect": hit.damage, "energy": hit.energy, "frequency": hit.frequency}[config.attack_map][
-        wanted
-    ]
+    chosen = hit.attack_map(config.attack_map)[wanted]
     columns: dict[str, list[np.ndarray]] = {"shapley": [], "area": [], "restored": [], "roi": [], "roa": []}
     for fraction in config.fractions:
         roi = clean(top_fraction(seen.importance[inside], fraction), config.min_area, config.connectivity)

@@ -23,7 +23,6 @@ class Merged:
 
     def __init__(self) -> None:
         self._parts: dict[str, list[np.ndarray]] = {}
-        self._joined: dict[str, np.ndarray] = {}
         self.moments: dict[str, PixelMoments] = {}
         self.masks: dict[str, MaskDensity] = {}
 
@@ -44,12 +43,12 @@ class Merged:
             else:
                 masks = MaskDensity(fields["n"], fields["hits"].astype(np.int64))
                 self.masks[of] = self.masks[of].merge(masks) if of in self.masks else masks
-        self._joined.clear()
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._joined:
-            self._joined[name] = np.concatenate(self._parts[name])
-        return self._joined[name]
+        parts = self._parts[name]
+        if len(parts) > 1:
+            self._parts[name] = parts = [np.concatenate(parts)]  # kept once, not beside its parts
+        return parts[0]
 
     def __contains__(self, name: str) -> bool:
         return name in self._parts

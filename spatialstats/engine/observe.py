@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spatialstats import maps
-from spatialstats.attacks import Attacked, check_attacked, run_attack
+from spatialstats.attacks import Attacked, Saved, check_attacked, run_attack
 from spatialstats.engine.context import SAVED, Context
 from spatialstats.engine.plan import Chunk, derive_seed
 from spatialstats.importance import magnitude, margin_gradient, run_importance
@@ -83,10 +84,14 @@ class Hit:
     candidate: np.ndarray
     roa: np.ndarray
 
-    @property
+    @cached_property
     def damage(self) -> np.ndarray:
         """float32 (m, H, W): the damaging part of the effect, non-negative."""
         return maps.damage_part(self.effect.values)
+
+    def attack_map(self, kind: str) -> np.ndarray:
+        """The map (m, H, W) that the region of attack is taken from."""
+        return attack_map(kind, self.effect, self.energy, self.frequency)
 
 
 def see(context: Context, chunk: Chunk) -> Seen:
@@ -114,9 +119,7 @@ def hit(context: Context, seen: Seen, name: str) -> Hit:
     path = margin_gradient(classifier, labels, rival)
     effect = maps.effect(path, x, x_adv, change=change, size=classifier.batch_size)
     energy, frequency = maps.energy(x, x_adv), maps.frequency(x, x_adv)
-    chosen = {"effect": maps.damage_part(effect.values), "energy": energy, "frequency": frequency}[
-        config.attack_map
-    ]
+    chosen = attack_map(config.attack_map, effect, energy, frequency)
     candidate = region_of_attack(chosen, config.roa, config.min_area, config.connectivity)
     formed = np.asarray(candidate.any((1, 2)))
     if config.attack_map == "effect":
@@ -130,7 +133,8 @@ def attack(context: Context, seen: Seen, name: str) -> Attacked:
     """The adversarial images of a chunk, made now or read from the saved set."""
     if name == SAVED and context.dataset.adversarial is not None:
         x_adv = context.dataset.adversarial(seen.chunk.rows)
-        return check_attacked(context.attacks[name], context.classifier, seen.x, x_adv)
+        # Whether the file kept its budget was told when it was read; it is analyzed as it is.
+        return check_attacked(Saved(), context.classifier, seen.x, x_adv)
     seed = derive_seed(context.config.seed, "attack", name, seen.chunk.name)
     return run_attack(context.attacks[name], context.classifier, seen.x, seen.labels, seed=seed)
 
@@ -148,6 +152,13 @@ def margin(logits: np.ndarray, labels: np.ndarray, rival: np.ndarray) -> np.ndar
     rows = np.arange(len(labels))
     values: np.ndarray = logits[rows, labels].astype(np.float64) - logits[rows, rival]
     return values
+
+
+def attack_map(kind: str, effect: maps.Effect, energy: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """One of the three readings, (m, H, W): of the effect the damage."""
+    if kind == "effect":
+        return maps.damage_part(effect.values)
+    return energy if kind == "energy" else frequency
 
 
 def region_of_attack(chosen: np.ndarray, fraction: float, min_area: int, connectivity: int) -> np.ndarray:

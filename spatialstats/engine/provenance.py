@@ -71,7 +71,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def provenance(config: Config, clock: Clock, *, began: float, command: str) -> dict[str, Any]:
+def provenance(config: Config, device: str, clock: Clock, *, began: float, command: str) -> dict[str, Any]:
     """The record of a run that has come to its end."""
     import torch
 
@@ -82,7 +82,7 @@ def provenance(config: Config, clock: Clock, *, began: float, command: str) -> d
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "device": config.device,
+        "device": device,
         "backend": "cpu",
         "seed": config.seed,
         "time": {

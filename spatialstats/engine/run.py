@@ -2,117 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import numpy as np
 
-from spatialstats import kernels
-from spatialstats.attacks import Attack, Noise, get_attack
-from spatialstats.data import Dataset, splits
+from spatialstats import __version__, kernels
 from spatialstats.defence.evaluate import choose_fill
 from spatialstats.defence.locate import prior_mask
-from spatialstats.engine.config import Config
-from spatialstats.engine.context import SAVED, Context
+from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior, choose_rows, report_rows
 from spatialstats.engine.measure import Arrays, measure_hit, measure_seen
 from spatialstats.engine.merged import Merged
 from spatialstats.engine.observe import hit, see
-from spatialstats.engine.plan import PHASES, Chunk, derive_seed, make_chunks, seeded_choice
-from spatialstats.engine.progress import Progress, Silent
+from spatialstats.engine.plan import PHASES, Chunk, make_chunks
 from spatialstats.engine.provenance import Clock
 from spatialstats.engine.rundir import RunDirectory, read_arrays, write_arrays
 from spatialstats.engine.write import write_results
 from spatialstats.errors import InputError
-from spatialstats.importance import Importance, get_importance
-from spatialstats.models import Classifier
 
 STEPS = {
     "locate": "locate: where attacks hit, to learn masks",
     "choose": "choose: the fill",
     "report": "report: what it is worth",
 }
-
-
-def make_context(
-    config: Config,
-    dataset: Dataset,
-    classifier: Classifier,
-    *,
-    attacks: dict[str, Attack] | None = None,
-    importance: Importance | None = None,
-    progress: Progress | None = None,
-) -> Context:
-    """Fix every part of a run before its first image is attacked.
-
-    Parameters
-    ----------
-    config : Config
-        The settings.
-    dataset : Dataset
-        All images; `Config.n` of them are drawn.
-    classifier : Classifier
-        The model.
-    attacks, importance : optional
-        Objects to use in place of those that `config` names.
-    progress : Progress, optional
-        Who is told of the progress.
-
-    Raises
-    ------
-    InputError
-        If a part is unknown, or the images and the model do not fit each other.
-    """
-    if config.backend == "gpu":
-        raise InputError(
-            "the kernels of this version run on the CPU only: pass --backend auto or cpu "
-            "(the model itself can run on a GPU: --device cuda)."
-        )
-    drawn = dataset.take(None if config.n is None else min(config.n, len(dataset)), config.seed)
-    if len(drawn.labels) < 10:
-        raise InputError(f"a run needs at least 10 images, got {len(drawn.labels)}: give more of them.")
-    classifier.check(drawn.read(np.arange(2)))
-    if drawn.labels.max() >= classifier.n_classes:
-        raise InputError(
-            f"labels must lie in 0..{classifier.n_classes - 1} for this model, "
-            f"got {drawn.labels.max()}: pass the model that was made for these labels."
-        )
-    fought = dict(attacks) if attacks is not None else {}
-    if attacks is None:
-        for spec in (SAVED,) if drawn.adversarial is not None else config.attacks:
-            made = saved_attack(config) if spec == SAVED else get_attack(spec)
-            fought[spec if made.name in fought else made.name] = made
-    every, controls = with_controls(fought)
-    n = len(drawn.labels)
-    return Context(
-        config=config,
-        dataset=drawn,
-        classifier=classifier,
-        importance=importance if importance is not None else get_importance(config.importance),
-        attacks=every,
-        controls=controls,
-        splits=splits(drawn.digests(np.arange(n))),
-        pictured=seeded_choice(n, config.reservoir, derive_seed(config.seed, "pictures")),
-        sensitive=seeded_choice(n, config.sensitivity_images, derive_seed(config.seed, "sensitivity")),
-        progress=progress if progress is not None else Silent(),
-    )
-
-
-def with_controls(attacks: dict[str, Attack]) -> tuple[dict[str, Attack], dict[str, str]]:
-    """The attack called noise becomes one control for every other attack, each with that attack's budget."""
-    fought = {name: attack for name, attack in attacks.items() if not attack.control}
-    noises = [attack for attack in attacks.values() if attack.control]
-    if not fought or not noises:
-        return attacks, {}
-    every: dict[str, Attack] = {}
-    controls = {}
-    for name, attack in fought.items():
-        every[name] = attack
-        if attack.budget.norm != "none":
-            control = Noise.like(attack)
-            key = f"noise-{name}"
-            every[key], controls[key] = control, name
-    return every, controls
 
 
 def execute(context: Context, run: RunDirectory) -> tuple[Merged, Prior, str, Clock]:
@@ -135,6 +49,11 @@ def execute(context: Context, run: RunDirectory) -> tuple[Merged, Prior, str, Cl
                     write_arrays(path, measure(context, chunk, prior, fill), compress=False)
                 merged.add(read_arrays(path))
                 context.progress.advance(len(chunk.rows))
+    if not merged["row.correct"].any():
+        raise InputError(
+            "the model classifies no image correctly, so there is nothing to attack: "
+            "check --mean and --std, the weights, and the order of the classes."
+        )
     return merged, prior, fill, clock
 
 
@@ -183,13 +102,6 @@ def pick_fill(context: Context, merged: Merged) -> str:
     )
 
 
-def saved_attack(config: Config) -> Attack:
-    """The stand-in whose adversarial images lie in a file."""
-    from spatialstats.attacks import Saved
-
-    return Saved(epsilon=config.epsilon)
-
-
 def analyze(context: Context, out: Path, *, resume: bool = False, command: str = "") -> Path:
     """Run everything and write the run directory, without its report.
 
@@ -209,16 +121,57 @@ def analyze(context: Context, out: Path, *, resume: bool = False, command: str =
     Path
         `out`.
     """
-    fingerprints = {"data": context.dataset.fingerprint, "model": context.classifier.fingerprint}
-    run = RunDirectory.create(out, context.config, fingerprints, resume=resume)
+    run = RunDirectory.create(out, context.config, fingerprints(context), resume=resume)
     if run.complete:
+        run.clear_chunks()
         context.progress.say(f"{out} is complete already.")
         return out
-    began = time.perf_counter()
     warm_up(context)
+    if context.config.effort == "full":
+        context.progress.say(f"{len(context.splits)} images will take about {in_words(estimate(context))}.")
+    began = time.perf_counter()
     merged, prior, fill, clock = execute(context, run)
     write_results(context, run, merged, prior, fill, clock, began=began, command=command)
     return out
+
+
+def fingerprints(context: Context) -> dict[str, str]:
+    """What a resumed run must share with the one that was cut off, beside the configuration."""
+    classifier = context.classifier
+    parts = [
+        f"{name}={part!r}" for name, part in [*context.attacks.items(), ("importance", context.importance)]
+    ]
+    return {
+        "version": __version__,
+        "data": context.dataset.fingerprint,
+        "model": classifier.fingerprint,
+        "passes": f"batches of {classifier.batch_size} on {classifier.device}",
+        # A function's address changes with every process; its name is all that can be compared.
+        "parts": re.sub(r" at 0x[0-9a-f]+", "", "; ".join(parts)),
+    }
+
+
+def estimate(context: Context) -> float:
+    """Seconds that the run should take: two micro-batches are measured, and thrown away.
+
+    Parameters
+    ----------
+    context : Context
+        The run's parts.
+    """
+    rows = np.flatnonzero(context.splits == PHASES.index("report"))[: 2 * context.config.batch_size]
+    if not len(rows):
+        return 0.0
+    began = time.perf_counter()
+    measure(context, Chunk("report", 0, rows), Prior({}), context.config.fills[0])
+    return (time.perf_counter() - began) / len(rows) * len(context.splits)
+
+
+def in_words(seconds: float) -> str:
+    """``40 s``, ``12 min`` or ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def warm_up(context: Context) -> None:

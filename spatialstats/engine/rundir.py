@@ -21,6 +21,11 @@ from spatialstats.errors import InputError
 REQUEST, RESULTS, CHUNKS = "run.json", "results.json", "chunks"
 
 
+def run_folder(path: Path) -> Path:
+    """The run that a file belongs to."""
+    return path.parent.parent if path.parent.name == CHUNKS else path.parent
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under `path` only when it has been written whole.
@@ -30,9 +35,10 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     InputError
         If the disk is full; what was there before stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    name = ""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
@@ -43,7 +49,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
                 f"the disk is full: {path.name} could not be written, and no file is half-written; "
-                f"free some space and go on with --resume {path.parent}."
+                f"free some space and go on with --resume {run_folder(path)}."
             ) from error
         raise
     finally:
@@ -105,7 +111,8 @@ class RunDirectory:
         asked = {"config": config.to_dict(), **fingerprints}
         if path.exists() and not path.is_dir():
             raise InputError(f"the output must be a folder, but {path} is a file: pass another --out.")
-        if not path.exists() or not any(path.iterdir()):
+        leftovers = f".{REQUEST}."  # of a write that was killed
+        if not path.exists() or all(file.name.startswith(leftovers) for file in path.iterdir()):
             try:
                 write_json(path / REQUEST, asked)
             except OSError as error:
@@ -134,7 +141,13 @@ class RunDirectory:
             raise InputError(
                 f"{self.path} holds no run: expected a folder that `spatialstats analyze` wrote."
             )
-        value: dict[str, Any] = json.loads((self.path / REQUEST).read_text())
+        try:
+            value: dict[str, Any] = json.loads((self.path / REQUEST).read_text())
+            Config.from_dict(value["config"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.path / REQUEST} is no record of a run ({type(error).__name__}): pass another folder."
+            ) from error
         return value
 
     @property

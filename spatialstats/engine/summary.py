@@ -94,9 +94,14 @@ def segments_summary(context: Context, merged: Merged, name: str) -> Json:
 
 
 def ceilings_summary(merged: Merged, name: str) -> Json:
-    """Accuracy after the true pixels are put back in a region, over the images with an RoA."""
-    inside = merged[f"row.{name}.formed"]
-    label, coalitions = merged["row.label"][inside], merged[f"row.{name}.coalitions"][inside]
+    """Accuracy of all images after the true pixels are put back in a region.
+
+    Counted as robust accuracy is: right before the attack and after the restoration.  An
+    image without an RoA has nothing to put back there and keeps its attacked prediction.
+    """
+    label, prediction = merged["row.label"], merged[f"row.{name}.prediction"]
+    formed, correct = merged[f"row.{name}.formed"], merged["row.correct"]
+    coalitions = merged[f"row.{name}.coalitions"]
     regions = {
         "nothing": (),
         "neutralizable": ("neutralizable",),
@@ -104,9 +109,11 @@ def ceilings_summary(merged: Merged, name: str) -> Json:
         "roi": ("protected", "contested"),
         "everything": SEGMENTS,
     }
-    return {
-        region: proportion(restored(coalitions, *of) == label).to_dict() for region, of in regions.items()
-    }
+    out = {}
+    for region, of in regions.items():
+        after = np.where(formed, restored(coalitions, *of), label if region == "everything" else prediction)
+        out[region] = proportion((after == label) & correct).to_dict()
+    return out
 
 
 def sensitivity_summary(context: Context, merged: Merged, name: str) -> list[Json]:
@@ -116,16 +123,18 @@ def sensitivity_summary(context: Context, merged: Merged, name: str) -> list[Jso
     right = merged[f"{key}.restored"]
     rows = []
     for at, fraction in enumerate(context.config.fractions):
-        drop = shapley[:, at].sum()
+        seed = derive_seed(context.config.seed, "sensitivity", name, fraction)
+        drop, damage = shapley[:, at].sum(), shares(shapley[:, at], seed=seed)
         of = {
             segment: {
                 "area": float(area[:, at, code].mean()),
-                "damage": float(shapley[:, at, code].sum() / drop) if drop > 0 else None,
+                "damage": damage[segment].value if drop > 0 else None,
+                "damage_interval": damage[segment].to_dict() if drop > 0 else None,
                 "restored": float(right[:, at, code].mean()),
+                "restored_interval": proportion(right[:, at, code]).to_dict(),
             }
             for code, segment in enumerate(SEGMENTS)
         }
-        seed = derive_seed(context.config.seed, "sensitivity", name, fraction)
         lift = swap_json(context, merged[f"{key}.roi"][:, at], merged[f"{key}.roa"][:, at], seed, 999)
         rows.append({"fraction": fraction, "n": len(shapley), "segments": of, "lift": lift})
     return rows
@@ -137,25 +146,22 @@ def colocation_summary(context: Context, merged: Merged, name: str, effect: Json
     seed = derive_seed(context.config.seed, "swap", name)
     roi = merged["mask.roi"][ok]
     n = context.config.n_resamples
-    note = None
+    note, mask = None, f"mask.{name}.roa"
     if not effect["formed"]:
+        mask = f"mask.{name}.candidate"
         note = f"no RoA is formed: {effect['reason']}; its damaging part stands in as a control"
-    return {
-        context.config.attack_map: swap_json(
-            context, roi, merged[f"mask.{name}.candidate"][ok], seed, n, note
-        ),
-        "energy": swap_json(context, roi, merged[f"mask.{name}.energy"][ok], seed, n),
-    }
+    found = {context.config.attack_map: swap_json(context, roi, merged[mask][ok], seed, n, note)}
+    if context.config.attack_map != "energy":
+        found["energy"] = swap_json(context, roi, merged[f"mask.{name}.energy"][ok], seed, n)
+    return found
 
 
 def swap_json(
     context: Context, roi: np.ndarray, roa: np.ndarray, seed: int, n_resamples: int, note: str | None = None
 ) -> Json | None:
     """An image-swap test as JSON; None with fewer than ten images that have both regions."""
-    both = roi.any(1) & roa.any(1)
-    if both.sum() < 10:
+    if (roi.any(1) & roa.any(1)).sum() < 10:
         return None
-    roi, roa = np.ascontiguousarray(roi[both]), np.ascontiguousarray(roa[both])
     test = swap_test(roi, roa, context.n_pixels, n_resamples=n_resamples, seed=seed)
     return {**test.to_dict(), "note": note}
 

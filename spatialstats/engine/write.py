@@ -77,7 +77,9 @@ def write_results(
         "regions": [row for row in tables if row["attack"] == ""],
         "fill": fill,
         "examples": examples,
-        "provenance": provenance(context.config, clock, began=began, command=command),
+        "provenance": provenance(
+            context.config, str(context.classifier.device), clock, began=began, command=command
+        ),
     }
     write_json(run.path / RESULTS, results)
     run.clear_chunks()

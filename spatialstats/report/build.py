@@ -89,6 +89,7 @@ def context(run: Run) -> dict[str, Any]:
         "current": f"a{run.current}",
         "footnotes": footnotes(attacks),
         "forest": charts.lift_forest(attacks, keys, "lift"),
+        "kinds": charts.kinds(attacks),
         "lift_rows": tables.lift_rows(attacks),
         "outcome_rows": tables.outcome_rows(attacks),
         "pictures": pictures(run, keys),
@@ -124,8 +125,9 @@ def _fallback(attacks: list[Json]) -> str:
 def chips(run: Run) -> list[dict[str, str]]:
     """Short facts that qualify everything on the first screen."""
     data, model = run.results.get("data") or {}, run.results.get("model") or {}
-    report = (data.get("splits") or {}).get("report")
-    found = [{"label": "n", "value": f"{text.count(report)} report images of {text.count(data.get('n'))}"}]
+    n, report = data.get("n"), (data.get("splits") or {}).get("report")
+    split = f" ({text.count(report)} in the report split)" if text.known(report) else ""
+    found = [{"label": "n", "value": f"{text.count(n)} images{split}"}]
     clean = model.get("clean_accuracy")
     if text.point(clean) is not None:
         found.append(

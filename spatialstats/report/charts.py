@@ -15,7 +15,7 @@ Json = Mapping[str, Any]
 NOTED = " (see the note)"
 
 BAR_WIDTH, BAR_LEFT, BAR_RIGHT = 500.0, 112.0, 406.0
-FOREST_WIDTH, FOREST_LEFT, FOREST_RIGHT = 400.0, 124.0, 340.0
+FOREST_WIDTH, FOREST_LEFT, FOREST_RIGHT = 400.0, 130.0, 340.0
 
 
 def ratio(segment: Json) -> float | None:
@@ -184,11 +184,14 @@ def _forest_row(
 ) -> tuple[list[Markup], str]:
     control = bool(attack.get("control"))
     label = str(attack.get("label") or attack.get("name"))
-    lines = [(part, "row-label") for part in (wrap(label) if row >= 50 else [short(label, 16)])]
-    if control:
+    lines = list(zip(wrap(label), ("row-label", "axis-text"), strict=False))
+    beside = control and len(lines) > 1 and row < 50  # a low row has no room for a third line
+    if control and not beside:
         lines.append(("control", "axis-text"))
     first = y + (row - 4) / 2 + 5 - 7 * (len(lines) - 1)
     parts = [svg.text(4, first + 14 * i, part, class_) for i, (part, class_) in enumerate(lines)]
+    if beside and len(lines[0][0]) <= 11:
+        parts.append(svg.text(FOREST_LEFT - 4, first, "control", "axis-text", "end"))
     words = []
     for index, (kind, item) in enumerate(marks):
         middle = y + row * ((0.28 + 0.38 * index) if len(marks) > 1 else 0.46)
@@ -218,12 +221,15 @@ def _forest_row(
     return parts, ", ".join(words)
 
 
-def wrap(label: str, limit: int = 14) -> list[str]:
-    """A label on at most two lines, cut where even they do not hold it."""
+def wrap(label: str, limit: int = 14, small: int = 20) -> list[str]:
+    """A label on one line or two, the second in small print, cut where even they do not hold it."""
+    if len(label) <= limit + 2:
+        return [label]
     head, words = "", label.split()
     while words and (not head or len(head) + 1 + len(words[0]) <= limit):
         head = f"{head} {words.pop(0)}".strip()
-    return [short(part, limit) for part in (head, " ".join(words)) if part]
+    rest = " ".join(words)
+    return [short(head, limit), short(rest, small)] if rest else [short(head, limit)]
 
 
 def short(label: str, limit: int) -> str:

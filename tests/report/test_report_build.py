@@ -101,7 +101,15 @@ def test_attack_maps_other_than_effect_are_named(tmp_path: Path) -> None:
         for attack in results["attacks"]:
             attack["colocation"] = {"frequency": attack["colocation"]["effect"]}
 
-    assert "frequency map +0.28" in page_of(edit(make_run(tmp_path), rename))
+    page = page_of(edit(make_run(tmp_path), rename))
+    assert "frequency map +0.28" in page
+    assert '<i class="dot"></i> frequency map,' in page
+    assert '<i class="dot"></i> effect map' not in page
+
+
+def test_number_of_images_counts_all_and_names_the_report_split(report: Path) -> None:
+    page = report.read_text(encoding="utf-8")
+    assert "<span>n</span> 1,000 images (600 in the report split)</li>" in page
 
 
 def test_a_note_on_a_test_is_marked_and_told(tmp_path: Path) -> None:
@@ -111,6 +119,18 @@ def test_a_note_on_a_test_is_marked_and_told(tmp_path: Path) -> None:
     page = page_of(edit(make_run(tmp_path), note))
     assert "+0.28†" in page
     assert "† PGD L∞ 8/255: stands in as a control." in page
+
+
+def test_labels_of_many_attacks_are_wrapped_and_not_cut(tmp_path: Path) -> None:
+    label = "Noise patch 15.6 % of the side"
+
+    def crowd(results: dict[str, Any]) -> None:
+        noise = results["attacks"][-1]
+        results["attacks"] += [dict(noise, name=f"noise-{k}", label=label) for k in range(4)]
+
+    page = page_of(edit(make_run(tmp_path), crowd))
+    assert page.count(">Noise patch</text>") == 4
+    assert page.count(">15.6 % of the side</text>") == 4
 
 
 def test_regions_of_importance_stand_with_every_attack(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""A run's parts, made from its configuration and checked against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spatialstats.attacks import Attack, Noise, Saved, get_attack
+from spatialstats.data import Dataset, splits
+from spatialstats.engine.config import DEFAULT_ATTACKS, Config
+from spatialstats.engine.context import SAVED, Context
+from spatialstats.engine.plan import derive_seed, seeded_choice
+from spatialstats.engine.progress import Progress, Silent
+from spatialstats.errors import InputError
+from spatialstats.importance import Importance, get_importance
+from spatialstats.models import Classifier
+
+
+def make_context(
+    config: Config,
+    dataset: Dataset,
+    classifier: Classifier,
+    *,
+    attacks: dict[str, Attack] | None = None,
+    importance: Importance | None = None,
+    progress: Progress | None = None,
+) -> Context:
+    """Fix every part of a run before its first image is attacked.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    dataset : Dataset
+        All images; `Config.n` of them are drawn.
+    classifier : Classifier
+        The model.
+    attacks, importance : optional
+        Objects to use in place of those that `config` names.
+    progress : Progress, optional
+        Who is told of the progress.
+
+    Raises
+    ------
+    InputError
+        If a part is unknown, or the images and the model do not fit each other.
+    """
+    if config.backend == "gpu":
+        raise InputError(
+            "the kernels of this version run on the CPU only: pass --backend auto or cpu "
+            "(the model itself can run on a GPU: --device cuda)."
+        )
+    progress = progress if progress is not None else Silent()
+    n = len(dataset) if config.n is None else min(config.n, len(dataset))
+    drawn = dataset.take(n, config.seed)
+    if n < len(dataset):
+        progress.say(
+            f"{n} of {len(dataset)} images, drawn evenly over the classes; --n or --effort full for more."
+        )
+    if len(drawn.labels) < 10:
+        raise InputError(f"a run needs at least 10 images, got {len(drawn.labels)}: give more of them.")
+    classifier.check(drawn.read(np.arange(8)))
+    if drawn.labels.max() >= classifier.n_classes:
+        raise InputError(
+            f"labels must lie in 0..{classifier.n_classes - 1} for this model, "
+            f"got {drawn.labels.max()}: pass the model that was made for these labels."
+        )
+    every, controls = with_controls(
+        named_attacks(config, drawn) if attacks is None else dict(attacks), progress
+    )
+    return Context(
+        config=config,
+        dataset=drawn,
+        classifier=classifier,
+        importance=importance if importance is not None else get_importance(config.importance),
+        attacks=every,
+        controls=controls,
+        splits=splits(drawn.digests(np.arange(n))),
+        pictured=seeded_choice(n, config.reservoir, derive_seed(config.seed, "pictures")),
+        sensitive=seeded_choice(n, config.sensitivity_images, derive_seed(config.seed, "sensitivity")),
+        progress=progress,
+    )
+
+
+def named_attacks(config: Config, dataset: Dataset) -> dict[str, Attack]:
+    """The attacks that a configuration asks for; of a saved set its own, and noise of its budget."""
+    if dataset.adversarial is None:
+        made = [(spec, get_attack(spec)) for spec in config.attacks]
+        names = [attack.name for _, attack in made]
+        return {spec if names.count(attack.name) > 1 else attack.name: attack for spec, attack in made}
+    if config.attacks != DEFAULT_ATTACKS:
+        raise InputError("a saved adversarial set is analyzed as it is: leave out --attack, or the set.")
+    saved = Saved(epsilon=config.epsilon)
+    return {SAVED: saved} if config.epsilon is None else {SAVED: saved, "noise": Noise.like(saved)}
+
+
+def with_controls(attacks: dict[str, Attack], progress: Progress) -> tuple[dict[str, Attack], dict[str, str]]:
+    """The attack called noise becomes one control for every other attack, each with that attack's budget.
+
+    Raises
+    ------
+    InputError
+        If noise is asked for with a budget of its own beside other attacks.
+    """
+    fought = {name: attack for name, attack in attacks.items() if not attack.control}
+    noises = [attack for attack in attacks.values() if attack.control]
+    if not fought or not noises:
+        return attacks, {}
+    budgets = [attack.budget for attack in fought.values()]
+    if any(noise.budget not in (*budgets, Noise().budget) for noise in noises):
+        raise InputError("noise beside attacks takes the budget of each: leave out its parameters.")
+    every: dict[str, Attack] = {}
+    controls = {}
+    for name, attack in fought.items():
+        every[name] = attack
+        if attack.budget.epsilon is None:
+            progress.say(f"{name} has no fixed budget, so there is no noise of an equal one beside it.")
+            continue
+        key = f"noise-{name}"
+        every[key], controls[key] = Noise.like(attack), name
+    return every, controls
