@@ -70,7 +70,7 @@ def analyze(
         str | None,
         typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz, or images.npy."),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="test or train: the whole split (see `fetch`).")] = None,
+    split: Annotated[str | None, typer.Option(help="test or train: draws from the whole split.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels that images of a folder are resized to.")] = None,
     labels: Annotated[
         str | None, typer.Option(help="File of labels (.npy), where images come without.")

@@ -7,6 +7,7 @@ import torch
 from spatialstats import maps
 from spatialstats.errors import InputError
 from spatialstats.paths import path_integral
+from spatialstats.regions import top_fraction
 
 RNG = np.random.default_rng(0)
 
@@ -54,7 +55,14 @@ def test_energy_is_the_length_over_channels_in_pixel_units(dtype: type) -> None:
     wanted = np.linalg.norm((x_adv.astype(float) - x) / unit, axis=1) / np.sqrt(3)
     found = maps.energy(x, x_adv)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2**-17 + 1e-6)  # steps of 2^-16
+
+
+def test_energy_does_not_rank_the_pixels_of_a_sign_attack_by_rounding_errors() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.1, 0.9, (20, 3, 16, 16)).astype(np.float32)
+    x_adv = x + rng.choice(np.float32([-8 / 255, 8 / 255]), x.shape)
+    assert not top_fraction(maps.energy(x, x_adv), 0.2).any()
 
 
 def test_energy_of_the_largest_perturbation_is_exactly_one() -> None:

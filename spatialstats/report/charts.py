@@ -185,13 +185,10 @@ def _forest_row(
     control = bool(attack.get("control"))
     label = str(attack.get("label") or attack.get("name"))
     lines = list(zip(wrap(label), ("row-label", "axis-text"), strict=False))
-    beside = control and len(lines) > 1 and row < 50  # a low row has no room for a third line
-    if control and not beside:
+    if control and (len(lines) == 1 or row >= 50):  # a low row has no room for a third line: grey marks tell
         lines.append(("control", "axis-text"))
     first = y + (row - 4) / 2 + 5 - 7 * (len(lines) - 1)
     parts = [svg.text(4, first + 14 * i, part, class_) for i, (part, class_) in enumerate(lines)]
-    if beside and len(lines[0][0]) <= 11:
-        parts.append(svg.text(FOREST_LEFT - 4, first, "control", "axis-text", "end"))
     words = []
     for index, (kind, item) in enumerate(marks):
         middle = y + row * ((0.28 + 0.38 * index) if len(marks) > 1 else 0.46)

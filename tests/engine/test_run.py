@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import spatialstats
+from spatialstats.attacks import get_attack
 from spatialstats.data import Dataset
 from spatialstats.engine import run as engine
 from spatialstats.engine.rundir import read_arrays
@@ -160,3 +162,54 @@ def test_any_callable_is_an_attack(classifier: Classifier, dataset: Dataset, tmp
     result = go(classifier, dataset, tmp_path / "run", attacks=[darken], n=48)
     assert result.results["attacks"][0]["name"] == "darken"
     assert result.results["attacks"][0]["budget"]["norm"] == "none"
+
+
+def test_nothing_is_learnt_or_chosen_on_the_report_split(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, set[int]] = {}
+
+    def spy(name: str) -> None:
+        real = getattr(engine, name)
+
+        def spied(context: Any, merged: Any) -> Any:
+            seen[name] = set(merged["row.split"].tolist())
+            return real(context, merged)
+
+        monkeypatch.setattr(engine, name, spied)
+
+    spy("learn_prior")
+    spy("pick_fill")
+    go(classifier, dataset, tmp_path / "run", attacks=["fgsm(epsilon=0.15)"], n=60)
+    assert seen == {"learn_prior": {0}, "pick_fill": {0, 1}}
+
+
+def test_a_complete_run_is_left_as_it_is(finished: spatialstats.Result, net: Any, dataset: Dataset) -> None:
+    before = (finished.path / "results.json").read_bytes()
+    again = go(Classifier(net, batch_size=16, name="blobs"), dataset, finished.path, resume=True)
+    assert (again.path / "results.json").read_bytes() == before
+
+
+def test_a_run_is_not_continued_with_another_attack_of_the_same_name(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    weak, strong = (get_attack(f"fgsm(epsilon={epsilon})") for epsilon in (0.01, 0.2))
+    go(classifier, dataset, tmp_path / "run", attacks=[weak], n=40)
+    with pytest.raises(InputError, match=r"parts: .*0\.01.*0\.2"):
+        go(classifier, dataset, tmp_path / "run", attacks=[strong], n=40, resume=True)
+
+
+def test_a_model_that_gets_nothing_right_is_refused(net: Any, dataset: Dataset, tmp_path: Path) -> None:
+    images = dataset.read(np.arange(40))
+    wrong = (dataset.labels[:40] + 1) % 4
+    flawless = Classifier(net, batch_size=16)
+    keep = flawless.predict(images) == dataset.labels[:40]
+    with pytest.raises(InputError, match="classifies no image correctly"):
+        go(flawless, Dataset.from_arrays(images[keep], wrong[keep]), tmp_path / "run", n=None)
+
+
+def test_noise_keeps_no_budget_of_its_own_beside_attacks(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="leave out its parameters"):
+        go(classifier, dataset, tmp_path / "run", attacks=["fgsm", "noise(epsilon=0.001)"])
