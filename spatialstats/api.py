@@ -13,7 +13,7 @@ import numpy as np
 
 from spatialstats.attacks import Attack
 from spatialstats.data import Dataset, load_dataset, load_pairs
-from spatialstats.engine.config import Config, with_effort
+from spatialstats.engine.config import IN_MEMORY, Config, with_effort
 from spatialstats.engine.headline import percent
 from spatialstats.engine.progress import Progress
 from spatialstats.engine.run import analyze as run_analysis
@@ -27,9 +27,6 @@ from spatialstats.report import build_report, write_figures
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
-
-
-IN_MEMORY = "in memory"  # stands in a configuration for images that no path leads to
 
 
 class Result:

@@ -118,13 +118,13 @@ def analyze(
 
     console = Console(quiet=quiet)
     command = "spatialstats " + " ".join(sys.argv[1:])
-    from spatialstats import api
-    from spatialstats.engine.config import Config, with_effort
-    from spatialstats.engine.rundir import RunDirectory
+    from spatialstats.engine.config import IN_MEMORY, Config, with_effort
 
     if resume is not None:
+        from spatialstats.engine.rundir import RunDirectory
+
         config = Config.from_dict(RunDirectory(resume).request()["config"])
-        if config.dataset == api.IN_MEMORY:
+        if config.dataset == IN_MEMORY:
             raise InputError(
                 "a run on images in memory is continued from Python: analyze(..., out=, resume=True)."
             )
@@ -155,6 +155,8 @@ def analyze(
             threads=threads,
             backend=backend,
         )
+    from spatialstats import api  # torch and all the rest: only now, so that a wrong setting is told at once
+
     out = out or api.default_out(config)
     try:
         with console:

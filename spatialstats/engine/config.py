@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from spatialstats.errors import InputError, unknown
 
+IN_MEMORY = "in memory"  # stands in a configuration for images that no path leads to
 DEFAULT_ATTACKS = ("pgd-linf", "pgd-l2", "patch", "noise")
 ATTACK_MAPS = ("effect", "energy", "frequency")
 Effort = Literal["quick", "default", "full"]
