@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
+from spatialstats.engine.rundir import atomic
 from spatialstats.report import charts, curves, palette, tables, text
 from spatialstats.report.densities import Densities, densities
 from spatialstats.report.pictures import pictures
@@ -41,31 +40,23 @@ def build_report(run_dir: Path) -> Path:
     """
     run = load_run(Path(run_dir))
     target = run.path / "report.html"
-    handle, temporary = tempfile.mkstemp(dir=run.path, prefix=".report-", suffix=".html")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(render(run))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    page = render(run).encode()
+    with atomic(target) as file:
+        file.write(page)
     return target
 
 
 def render(run: Run) -> str:
     """The page as text."""
+    source = PackageLoader("spatialstats.report", "templates")
     environment = Environment(
-        loader=PackageLoader("spatialstats.report", "templates"),
+        loader=source,
         autoescape=True,
         undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals.update(percent=text.percent, count=text.count, duration=text.duration, size=text.size)
-    source = environment.loader
-    if source is None:  # pragma: no cover - the loader is given above
-        raise RuntimeError("the template loader is missing")
     styles = Markup("\n".join(source.get_source(environment, name)[0] for name in STYLES))
     script = Markup(source.get_source(environment, "report.js")[0])
     return environment.get_template("report.html.j2").render(styles=styles, script=script, **context(run))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from spatialstats.engine.rundir import atomic
 from spatialstats.report import plots, plots_maps
 from spatialstats.report.run import Run, load_run
 
@@ -84,11 +84,7 @@ def _style() -> Iterator[None]:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        blank = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(temporary, format=path.suffix[1:], dpi=300, metadata=blank)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    blank = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with atomic(path) as file:
+        figure.savefig(file, format=path.suffix[1:], dpi=300, metadata=blank)
     return path
