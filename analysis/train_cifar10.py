@@ -5,8 +5,8 @@
 The schedule is fixed beforehand and the last state is the one that is written:
 nothing is chosen on the test set, which is read once, at the end, for the accuracy
 that goes into the file.  Early epochs see 24x24 crops (cheaper, and the network ends
-in a global maximum), the last ones whole images.  About 25 minutes on two cores
-without AVX-512.
+in a global maximum), the last ones whole images.  Passes run in bfloat16 with float32
+weights: about 20 minutes on two cores with AVX512-BF16, several times that without.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from spatialstats.data.cifar import MEAN, STD, load_cifar10
 from spatialstats.models.cifar_net import CifarNet
 
 BATCH = 250
-EPOCHS = 12
-CROPPED_EPOCHS, CROP = 7, 24
+EPOCHS = 18
+CROPPED_EPOCHS, CROP = 10, 24
 PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 11.5, 0.85, 0.0153, 0.2
 BIAS_LR = 64.0  # factor on the learning rate of batch-norm shifts
 LOOKAHEAD = 10  # steps between two updates of the slow weights
@@ -107,7 +107,9 @@ def train(images: torch.Tensor, labels: torch.Tensor, seed: int, epochs: int = E
         net.train()
         for x, y in batches(images, labels, epoch, flips, rng):
             x = x.contiguous(memory_format=torch.channels_last)
-            loss = F.cross_entropy(net(x), y, label_smoothing=SMOOTHING, reduction="sum")
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = net(x)
+            loss = F.cross_entropy(logits.float(), y, label_smoothing=SMOOTHING, reduction="sum")
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -7,7 +7,41 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from . import device
+
 Array: TypeAlias = NDArray[Any]
+
+
+def on_device(**arrays: object) -> bool:
+    """Say where arrays live, all of them in one place, refusing what is neither NumPy's nor CuPy's.
+
+    Returns
+    -------
+    bool
+        True for CuPy arrays, False for NumPy's.
+
+    Raises
+    ------
+    TypeError
+        If an array is of another library, or some are NumPy's and some CuPy's.
+    """
+    placed = {}
+    for name, array in arrays.items():
+        if device.lives_on_device(array):
+            placed[name] = True
+        elif isinstance(array, np.ndarray):
+            placed[name] = False
+        else:
+            kind = type(array)
+            origin = kind.__module__.partition(".")[0]
+            hint = "pass spatialstats.arrays.to_array" if origin == "torch" else "pass numpy.asarray"
+            raise TypeError(
+                f"{name} must be a NumPy or CuPy array, got {origin}.{kind.__qualname__}: {hint} of it."
+            )
+    if len(set(placed.values())) > 1:
+        where = ", ".join(f"{name} in {'CuPy' if there else 'NumPy'}" for name, there in placed.items())
+        raise TypeError(f"arrays must all be NumPy's or all CuPy's, got {where}: move them to one place.")
+    return any(placed.values())
 
 
 def require_numpy(**arrays: object) -> None:
@@ -16,20 +50,11 @@ def require_numpy(**arrays: object) -> None:
     Raises
     ------
     TypeError
-        If an array is not a `numpy.ndarray`; a CuPy array is named as such.
     """
-    for name, array in arrays.items():
-        if isinstance(array, np.ndarray):
-            continue
-        kind = type(array)
-        origin = kind.__module__.partition(".")[0]
-        if origin == "cupy":
-            hint = "the GPU kernels are not part of this version, so copy it with cupy.asnumpy first"
-        elif origin == "torch":
-            hint = "pass tensor.detach().cpu().numpy()"
-        else:
-            hint = "pass numpy.asarray of it"
-        raise TypeError(f"{name} must be a NumPy array, got {origin}.{kind.__qualname__}: {hint}.")
+    if on_device(**arrays):
+        raise TypeError(
+            f"{', '.join(arrays)} must be NumPy arrays here, got CuPy's: pass cupy.asnumpy of them."
+        )
 
 
 def frozen(array: Array) -> Array:
