@@ -6,7 +6,7 @@ The schedule is fixed beforehand and the last state is the one that is written:
 nothing is chosen on the test set, which is read once, at the end, for the accuracy
 that goes into the file.  Early epochs see 24x24 crops (cheaper, and the network ends
 in a global maximum), the last ones whole images.  Passes run in bfloat16 with float32
-weights: about 20 minutes on two cores with AVX512-BF16, several times that without.
+weights: about 16 minutes on two cores with AVX512-BF16, several times that without.
 """
 
 from __future__ import annotations
