@@ -1,4 +1,4 @@
-// Small device helpers that every kernel file may use.  The host emulation (tests/cuda) defines
+// Small device helpers that every kernel file may use.  The host emulation (tests/cuda_host) defines
 // CUDA_HOST_SHIM and brings its own forms of those that need device assembly.
 #pragma once
 #ifndef CUDA_HOST_SHIM
@@ -8,6 +8,13 @@ __device__ __forceinline__ float half_bits_to_float(unsigned short h) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
   return f;
+}
+// A float's own value, also where it is subnormal: CuPy compiles with -ftz=true, under which a cast takes
+// subnormal floats for zeros.
+__device__ __forceinline__ double exact_double(float value) {
+  double wide;
+  asm("cvt.f64.f32 %0, %1;" : "=d"(wide) : "f"(value));
+  return wide;
 }
 // a read that may meet another thread's atomic on the same word
 template <class T>

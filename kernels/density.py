@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from .checks import Array, frozen, group_index, refuse_values, require_numpy
+from . import device
+from .checks import Array, group_index, on_device, refuse_values
 from .dress import dressed, dressed_masks, levels_in_steps
 from .moments import STEPS, PixelMoments
-from .schedule import schedule
-
-WIDENED = 1 << 24
-"""Values of float16 that are widened to float32 at a time."""
 
 
 def density(maps: Array, groups: Array, n_groups: int, *, thresholds: Sequence[float] = ()) -> PixelMoments:
@@ -42,31 +39,29 @@ def density(maps: Array, groups: Array, n_groups: int, *, thresholds: Sequence[f
     Raises
     ------
     TypeError
-        If the arrays are not NumPy's, or of another dtype.
+        If the arrays are neither NumPy's nor CuPy's, not all of one library, or of another dtype.
     ValueError
         If a value is NaN or outside [-1, 1] (masks: not 0 or 1), or a group is out of range.
     """
-    require_numpy(maps=maps, groups=groups)
+    there = on_device(maps=maps, groups=groups)
     if maps.ndim != 3:
         raise ValueError(f"maps must be (N, H, W), got shape {maps.shape}.")
     index = group_index(groups, n_groups, len(maps))
     levels = _levels(thresholds)
-    # A CuPy array will be sent to density_gpu here.
-    from . import density_cpu
-    from .jit import n_threads
-
-    rows = frozen(maps).reshape(len(maps), maps.shape[1] * maps.shape[2])
-    plan = schedule(index, n_groups, rows.shape[1], n_threads())
+    side = _side(there)
+    xp = device.namespace() if there else np
+    rows = maps.reshape(len(maps), maps.shape[1] * maps.shape[2])
+    count = xp.bincount(index, minlength=n_groups).astype(np.int64)
     if maps.dtype == np.float32:
-        sums = density_cpu.sum_maps(rows, plan.order, plan.bounds, levels_in_steps(levels, STEPS))
-        if sums.bad.any():
+        sums = side.sum_maps(rows, index, n_groups, levels_in_steps(levels, STEPS), STEPS)
+        if sums.bad:
             raise refuse_values("maps", "[-1, 1]", maps, "divide each map by its largest absolute value")
-        return dressed(sums, plan, index, n_groups, maps.shape[1:], levels, STEPS, 1)
+        return dressed(sums, count, maps.shape[1:], levels, STEPS, 1)
     if maps.dtype == np.bool_ or maps.dtype == np.uint8:
-        ones, fit = density_cpu.count_masks(rows.view(np.uint8), plan.order, plan.bounds)
-        if not fit:
+        ones, bad = side.count_masks(rows.view(np.uint8), index, n_groups)
+        if bad:
             raise refuse_values("masks", "{0, 1}", maps, "compare with a threshold first")
-        return dressed_masks(ones, plan, index, n_groups, maps.shape[1:], levels)
+        return dressed_masks(ones, count, maps.shape[1:], levels, xp)
     raise TypeError(f"maps must be float32, or bool or uint8 masks, got {maps.dtype}: cast them first.")
 
 
@@ -106,11 +101,11 @@ def density_pairs(
     Raises
     ------
     TypeError
-        If the arrays are not NumPy's, or of another dtype.
+        If the arrays are neither NumPy's nor CuPy's, not all of one library, or of another dtype.
     ValueError
         If shapes differ, a value is NaN or outside [0, 1], or a group is out of range.
     """
-    require_numpy(clean=clean, adversarial=adversarial, groups=groups)
+    there = on_device(clean=clean, adversarial=adversarial, groups=groups)
     if channels not in ("pool", "keep"):
         raise ValueError(f"channels must be 'pool' or 'keep', got {channels!r}.")
     if clean.ndim != 4 or clean.shape != adversarial.shape:
@@ -126,36 +121,30 @@ def density_pairs(
         raise ValueError(f"images must have at least one channel, got shape {clean.shape}.")
     index = group_index(groups, n_groups, len(clean))
     levels = _levels(thresholds)
-    # A CuPy array will be sent to density_gpu here.
-    from . import density_cpu
-    from .jit import n_threads
-
+    side = _side(there)
     n, n_channels, height, width = clean.shape
     shape = (height, width) if channels == "pool" else (n_channels, height, width)
     flat = (n, n_channels, height * width) if channels == "pool" else (n, 1, n_channels * height * width)
     steps = 255 if clean.dtype == np.uint8 else STEPS
-    above = levels_in_steps(levels, steps)
-    whole = PixelMoments.empty(n_groups, shape, thresholds=levels, steps=steps, observations=flat[1])
-    # float16 is widened, without rounding, in blocks of bounded size
-    size = max(1, WIDENED // max(1, flat[1] * flat[2])) if clean.dtype == np.float16 else max(1, n)
-    for start in range(0, n, size):
-        block = slice(start, start + size)
-        x, y = (
-            _readable(images[block]).reshape(len(images[block]), *flat[1:]) for images in (clean, adversarial)
-        )
-        plan = schedule(index[block], n_groups, flat[2], n_threads())
-        sums = density_cpu.sum_pairs(x, y, plan.order, plan.bounds, above)
-        if sums.bad.any():  # or there was a -0.0, which is fine
-            for images in (x, y):
-                if not bool(((images >= 0) & (images <= 1)).all()):
-                    raise refuse_values("images", "[0, 1]", images, "pass unnormalised images")
-        part = dressed(sums, plan, index[block], n_groups, shape, levels, steps, flat[1])
-        whole = part if size >= n else whole.merge(part)
-    return whole
+    x, y = clean.reshape(flat), adversarial.reshape(flat)
+    sums = side.sum_pairs(x, y, index, n_groups, levels_in_steps(levels, steps), steps)
+    if sums.bad:  # or there was a -0.0, which is fine
+        for images in (x, y):
+            if not bool(((images >= 0) & (images <= 1)).all()):
+                raise refuse_values("images", "[0, 1]", images, "pass unnormalised images")
+    count = (device.namespace() if there else np).bincount(index, minlength=n_groups).astype(np.int64)
+    return dressed(sums, count, shape, levels, steps, flat[1])
 
 
-def _readable(images: Array) -> Array:
-    return frozen(images.astype(np.float32) if images.dtype == np.float16 else images)
+def _side(there: bool) -> Any:
+    """The module that does the work."""
+    if there:
+        from . import density_gpu
+
+        return density_gpu
+    from . import density_cpu
+
+    return density_cpu
 
 
 def _levels(thresholds: Sequence[float]) -> list[float]:

@@ -7,6 +7,7 @@ tests put a host emulation of CUDA behind these functions.  CuPy is imported by 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ OPTIONS = ("-std=c++17", "--fmad=false")
 """No contraction: a float64 expression has the bits of the CPU's, which evaluates it in the same order."""
 
 FOLDER = Path(__file__).resolve().parent
-INCLUDE = '#include "common.cuh"'
+INCLUDE = re.compile(r'^#include "(\w+\.cuh)"\n', re.MULTILINE)
 
 
 class Function(Protocol):
@@ -55,16 +56,18 @@ def namespace() -> ModuleType:
 
 
 def source(name: str) -> str:
-    """The text of a ``.cu`` file with ``common.cuh`` pasted in.
+    """The text of a ``.cu`` file with the ``.cuh`` files that it includes pasted in.
 
     CuPy's disk cache keys on this text and would not see a change of an included file.
     """
     body = (FOLDER / f"{name}.cu").read_text(encoding="utf-8")
-    if INCLUDE not in body:
-        return body
-    common = (FOLDER / "common.cuh").read_text(encoding="utf-8").replace("#pragma once\n", "")
-    line = body[: body.index(INCLUDE)].count("\n") + 2
-    return body.replace(INCLUDE, f'{common}\n#line {line} "{name}.cu"', 1)
+
+    def pasted(include: re.Match[str]) -> str:
+        header = (FOLDER / include[1]).read_text(encoding="utf-8").replace("#pragma once\n", "")
+        line = body.count("\n", 0, include.end()) + 1
+        return f'{header}#line {line} "{name}.cu"\n'
+
+    return INCLUDE.sub(pasted, body)
 
 
 def load(name: str, options: tuple[str, ...] = ()) -> Module:

@@ -1,4 +1,4 @@
-"""The one door to Numba: typed decorators, and three instructions that Python lacks.
+"""The one door to Numba: typed decorators, and instructions that Python lacks.
 
 Only the ``*_cpu`` modules import this file, and they are themselves imported by the first call, so
 that ``import spatialstats.kernels`` stays cheap.  Compiled code is cached beside the source; where
@@ -18,8 +18,11 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,9 +70,32 @@ def _bits(typing_context: Any, value: Any) -> Any:
     return types.uint32(types.float32), generate
 
 
-def _operation(function: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+def _prefetch(typing_context: Any, array: Any, at: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        struct: Any = arrayobj.make_array  # Numba's own code is untyped
+        view = struct(signature.args[0])(context, builder, arguments[0])
+        line = builder.bitcast(builder.gep(view.data, [arguments[1]]), ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [line.type, word, word, word])
+        declared: Any = cgutils.get_or_insert_function
+        hint = declared(builder.module, kind, "llvm.prefetch.p0")
+        # for reading, of little reuse, as data
+        builder.call(hint, [line, word(0), word(1), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+def _shift_left(typing_context: Any, word: Any, places: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.shl(*arguments)
+
+    return types.uint32(types.uint32, types.uint32), generate
+
+
+def _operation(function: Callable[..., Any]) -> Callable[..., Any]:
     built: Any = intrinsic(function)
-    typed: Callable[[Any], Any] = built
+    typed: Callable[..., Any] = built
     return typed
 
 
@@ -81,3 +107,9 @@ trailing = _operation(_trailing)
 
 bits = _operation(_bits)
 """The bits of a float32, as uint32."""
+
+prefetch = _operation(_prefetch)
+"""Ask for the cache line that holds element `at` of a contiguous array; nothing waits for it."""
+
+shift_left = _operation(_shift_left)
+"""A uint32 shifted by fewer than 32 places, as uint32: Numba's own ``<<`` widens to 64 bits."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import Array
+from . import device
+from .checks import Array, on_device
 
 STEPS = 1 << 24
 """Steps in 1.0: floats are rounded half-even to multiples of 2^-24."""
@@ -37,6 +38,7 @@ class PixelMoments:
     What is kept are sums, extremes and counts of those integers, so merging is associative and
     commutative to the last bit.  ``shape`` below is ``(H, W)``, or ``(C, H, W)`` where the channels
     of pairs were kept.  Where they were pooled each channel is one observation of its pixel.
+    Moments of CuPy arrays hold CuPy arrays (but for `thresholds`), and so do merges and means of them.
 
     Attributes
     ----------
@@ -81,14 +83,26 @@ class PixelMoments:
         observations: int = 1,
     ) -> PixelMoments:
         """Return the moments of no sample at all, the neutral element of `merge`."""
+        return cls._empty(np, n_groups, shape, thresholds, steps, observations)
+
+    @classmethod
+    def _empty(
+        cls, xp: Any, n_groups: int, shape: Sequence[int], thresholds: Sequence[float], steps: int,
+        observations: int,
+    ) -> PixelMoments:  # fmt: skip
         full = (n_groups, *shape)
         levels = np.asarray(thresholds, np.float64).reshape(-1)
-        positive, negative, high, low = (np.zeros(full, np.int64) for _ in range(4))
+        positive, negative, high, low = (xp.zeros(full, np.int64) for _ in range(4))
         return cls(
-            np.zeros(n_groups, np.int64), positive, negative, high, low,
-            np.full(full, np.inf, np.float32), np.full(full, -np.inf, np.float32),
-            np.zeros((levels.size, *full), np.int64), levels, steps, observations,
+            xp.zeros(n_groups, np.int64), positive, negative, high, low,
+            xp.full(full, np.inf, np.float32), xp.full(full, -np.inf, np.float32),
+            xp.zeros((levels.size, *full), np.int64), levels, steps, observations,
         )  # fmt: skip
+
+    @property
+    def _xp(self) -> Any:
+        """The library whose arrays are held."""
+        return device.namespace() if device.lives_on_device(self.positive) else np
 
     @property
     def square(self) -> tuple[Ints, Ints]:
@@ -113,7 +127,11 @@ class PixelMoments:
         ValueError
             If the two differ in groups, shape, thresholds, steps or observations, or if together
             they hold more samples than the sums can.
+        TypeError
+            If one holds NumPy arrays and the other CuPy's.
         """
+        on_device(moments=self.positive, other=other.positive)
+        xp = self._xp
         for name in ("n_groups", "shape", "steps", "observations"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
@@ -127,7 +145,7 @@ class PixelMoments:
         high, low = carried(self.square_high + other.square_high, self.square_low + other.square_low)
         return PixelMoments(
             count, self.positive + other.positive, self.negative + other.negative, high, low,
-            np.minimum(self.minimum, other.minimum), np.maximum(self.maximum, other.maximum),
+            xp.minimum(self.minimum, other.minimum), xp.maximum(self.maximum, other.maximum),
             self.exceeded + other.exceeded, self.thresholds, self.steps, self.observations,
         )  # fmt: skip
 
@@ -147,21 +165,20 @@ class PixelMoments:
         size = int(target.max(initial=-1)) + 1 if n_groups is None else n_groups
         if target.max(initial=-1) >= size:
             raise ValueError(f"groups must lie below n_groups = {size}, got {target.max()}.")
-        pooled = PixelMoments.empty(
-            size, self.shape, thresholds=list(self.thresholds), steps=self.steps,
-            observations=self.observations,
-        )  # fmt: skip
-        members = np.flatnonzero(target >= 0)
-        for start in range(0, len(members), 1 << 14):  # so many low words fit before a carry
-            taken = members[start : start + (1 << 14)]
-            into = target[taken]
-            for name in ("count", "positive", "negative", "square_high", "square_low"):
-                np.add.at(getattr(pooled, name), into, getattr(self, name)[taken])
-            np.add.at(np.moveaxis(pooled.exceeded, 1, 0), into, np.moveaxis(self.exceeded, 1, 0)[taken])
-            np.minimum.at(pooled.minimum, into, self.minimum[taken])
-            np.maximum.at(pooled.maximum, into, self.maximum[taken])
-            high, low = carried(pooled.square_high, pooled.square_low)
-            pooled.square_high[...], pooled.square_low[...] = high, low
+        xp = self._xp
+        levels = list(self.thresholds)
+        pooled = PixelMoments._empty(xp, size, self.shape, levels, self.steps, self.observations)
+        for g in np.unique(target[target >= 0]):
+            members = np.flatnonzero(target == g)
+            for start in range(0, len(members), 1 << 14):  # so many low words fit before a carry
+                taken = xp.asarray(members[start : start + (1 << 14)])
+                for name in ("count", "positive", "negative", "square_high", "square_low"):
+                    getattr(pooled, name)[g] += getattr(self, name)[taken].sum(axis=0)
+                pooled.exceeded[:, g] += self.exceeded[:, taken].sum(axis=1)
+                pooled.minimum[g] = xp.minimum(pooled.minimum[g], self.minimum[taken].min(axis=0))
+                pooled.maximum[g] = xp.maximum(pooled.maximum[g], self.maximum[taken].max(axis=0))
+                high, low = carried(pooled.square_high[g], pooled.square_low[g])
+                pooled.square_high[g], pooled.square_low[g] = high, low
         _refuse_overflow(pooled.count, self.observations)
         return pooled
 
@@ -196,8 +213,8 @@ class PixelMoments:
         what is left to subtract is at most half of them, so nothing cancels and the result is
         never negative and good to a few units in the last place.
         """
-        n = self._n()
-        safe = np.maximum(n, 1)
+        xp, n = self._xp, self._n()
+        safe = xp.maximum(n, 1)
         total = self.positive - self.negative
         middle = (2 * total + safe) // (2 * safe)
         rest = total - safe * middle
@@ -208,9 +225,11 @@ class PixelMoments:
         high, low = carried(
             self.square_high - (upper >> 18), self.square_low - ((upper & ((1 << 18) - 1)) << 30) - lower
         )
-        about = np.ldexp(high.astype(np.float64), CARRY) + low
-        spread = (about - rest.astype(np.float64) ** 2 / safe) / safe / float(self.steps) ** 2
-        return np.where(n > 0, spread, np.nan)
+        about = high.astype(np.float64) * 2.0**CARRY + low
+        left = rest.astype(np.float64)
+        spread: Floats = (about - left * left / safe) / safe / float(self.steps) ** 2
+        where: Floats = xp.where(n > 0, spread, np.nan)
+        return where
 
     def exceedance(self) -> Floats:
         """Share of the samples above each threshold ``(T, G, *shape)``; NaN where a group is empty."""
@@ -218,12 +237,15 @@ class PixelMoments:
             return self.exceeded / self.count.astype(np.float64).reshape(-1, *(1,) * len(self.shape))
 
     def to_arrays(self) -> dict[str, Array]:
-        """Return all fields as arrays by name, to be stored by `numpy.savez`."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        """Return all fields as NumPy arrays by name, to be stored by `numpy.savez`."""
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.get() if hasattr(value, "get") else np.asarray(value) for name, value in held.items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> PixelMoments:
-        """Rebuild what `to_arrays` gave."""
+        """Rebuild what `to_arrays` gave, in NumPy arrays."""
         missing = [field.name for field in fields(cls) if field.name not in arrays]
         if missing:
             raise ValueError(f"stored moments must hold all fields, these are missing: {', '.join(missing)}.")
@@ -232,6 +254,6 @@ class PixelMoments:
 
 
 def _refuse_overflow(count: Ints, observations: int) -> None:
-    most = int(count.max(initial=0)) * observations
+    most = (int(count.max()) if count.size else 0) * observations
     if most > MOST:
         raise ValueError(f"exact sums hold at most 2^37 observations a group, got {most}: split the groups.")

@@ -1,69 +1,58 @@
-"""How one pass over N samples in G groups is cut into tasks of equal size."""
+"""How one pass over N samples in G groups is cut into pieces of work that belong to one group each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .checks import Array
 
-TILE = 1024
-"""Pixels of a task: its accumulators and a few rows of input stay in the first-level cache."""
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Segments:
     """Samples ordered by group and cut into segments of one group each.
 
-    A task is one segment on one tile of pixels, so that its accumulators belong to one group.  The
-    sums are integers, hence the cut changes no bit of the result.
+    The sums are integers, hence the cut changes no bit of the result.
 
     Attributes
     ----------
     order : int64 (N,)
-        Samples, sorted by group.
+        Samples, sorted by group; it lives where the groups do.
     bounds : int64 (S + 1,)
         Where the segments begin and end in `order`.
     groups : int64 (S,)
-        Group of each segment, not decreasing.
+        Group of each segment, not decreasing; a group without samples has one empty segment.
     """
 
-    order: NDArray[np.int64]
-    bounds: NDArray[np.int64]
-    groups: NDArray[np.int64]
+    order: Array
+    bounds: Ints
+    groups: Ints
+
+    @property
+    def firsts(self) -> Ints:
+        """int64 (G + 1,): where each group's segments begin."""
+        return np.searchsorted(self.groups, np.arange(self.groups[-1] + 2))
 
 
-def schedule(groups: NDArray[np.int64], n_groups: int, n_pixels: int, threads: int) -> Schedule:
-    """Cut the samples so that every thread finds a few tasks.
-
-    Parameters
-    ----------
-    groups : int64 (N,)
-    n_groups : int
-    n_pixels : int
-    threads : int
-    """
-    order = np.argsort(groups, kind="stable")
-    ends = np.cumsum(np.bincount(groups, minlength=n_groups))
-    tiles = -(-max(n_pixels, 1) // TILE)
-    longest = max(64, -(-len(groups) * tiles // (4 * threads)))
-    bounds = [0]
-    owner = []
-    for group, end in enumerate(ends.tolist()):
-        while bounds[-1] < end:
-            bounds.append(min(end, bounds[-1] + longest))
-            owner.append(group)
-    return Schedule(order.astype(np.int64), np.array(bounds, np.int64), np.array(owner, np.int64))
+def segments(groups: Array, n_groups: int, longest: int, xp: Any = np) -> Segments:
+    """Order samples by group and cut each group into segments of at most `longest` samples."""
+    order = xp.argsort(groups, kind="stable").astype(np.int64)
+    counts = np.array(xp.bincount(groups, minlength=n_groups).tolist(), np.int64)
+    parts = np.maximum(1, -(-counts // longest))
+    owner = np.repeat(np.arange(n_groups), parts)
+    place = np.arange(len(owner)) - np.repeat(np.cumsum(parts) - parts, parts)
+    starts = np.repeat(np.cumsum(counts) - counts, parts) + place * np.repeat(counts, parts) // parts[owner]
+    return Segments(order, np.append(starts, counts.sum()), owner)
 
 
-def gather(parts: Array, plan: Schedule, n_groups: int, how: np.ufunc) -> Array:
-    """Add (`how`) the segments' parts (S, ...) up to groups (G, ...); absent groups get zeros."""
-    present, first = np.unique(plan.groups, return_index=True)
-    if len(present) == len(plan.groups) == n_groups:
-        return parts
-    joined = parts if len(present) == len(plan.groups) else how.reduceat(parts, first, axis=0)
-    whole = np.zeros((n_groups, *parts.shape[1:]), parts.dtype)
-    whole[present] = joined
-    return whole
+def shares(weights: NDArray[Any], n: int) -> Ints:
+    """Cut a list of tasks into at most `n` runs of about equal weight: int64 (n + 1,) bounds."""
+    ends = np.cumsum(weights)
+    total = ends[-1] if len(ends) else 0
+    inner = np.searchsorted(ends, np.arange(1, n) * total / n)
+    return np.concatenate(([0], inner, [len(weights)])).astype(np.int64)

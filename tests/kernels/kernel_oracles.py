@@ -80,3 +80,49 @@ def identical(a: PixelMoments, b: PixelMoments) -> None:
     for name, array in left.items():
         assert array.dtype == right[name].dtype
         assert array.tobytes() == right[name].tobytes(), name
+
+
+# Clusters of t maps, and their enhancement
+
+
+def clusters_of(mask: np.ndarray, connectivity: int) -> list[np.ndarray]:
+    """Flat indices of each connected component of a mask (H, W), ordered by their first pixel."""
+    left, found = {(int(r), int(c)) for r, c in np.argwhere(mask)}, []
+    around = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))[: 4 * connectivity]
+    for first in sorted(left):
+        if first not in left:
+            continue
+        left.remove(first)
+        reached = [first]
+        for r, c in reached:  # grows while it is read
+            for dr, dc in around:
+                if (r + dr, c + dc) in left:
+                    left.remove((r + dr, c + dc))
+                    reached.append((r + dr, c + dc))
+        found.append(np.array([r * mask.shape[1] + c for r, c in sorted(reached)]))
+    return found
+
+
+def cluster_steps(
+    t: np.ndarray, threshold: float, connectivity: int
+) -> list[tuple[int, int, int, np.ndarray]]:
+    """First pixel, sign, mass in steps of 2^-32 and pixels of each cluster of a t map, by first pixel."""
+    cap = 2.0 ** (30 - (t.size - 1).bit_length())
+    found = []
+    for sign in (1, -1):
+        for pixels in clusters_of(sign * t > threshold, connectivity):
+            steps = np.rint(np.minimum(np.abs(t.ravel()[pixels]), cap) * 2.0**32).astype(np.int64)
+            found.append((int(pixels[0]), sign, int(steps.sum()), pixels))
+    return sorted(found, key=lambda cluster: cluster[0])
+
+
+def enhanced(t: np.ndarray, heights: np.ndarray, weights: np.ndarray, connectivity: int, closed: bool = False,
+             power: float = 0.5) -> np.ndarray:  # fmt: skip
+    """Scores of a t map: for each height, from the lowest up, weight * extent^power."""
+    scores = np.zeros(t.size)
+    for sign in (1, -1):
+        for height, weight in zip(heights, weights, strict=True):
+            mask = (sign * t >= height) & (sign * t > 0) if closed else sign * t > height
+            for pixels in clusters_of(mask, connectivity):
+                scores[pixels] += weight * np.float64(len(pixels)) ** power
+    return scores.reshape(t.shape) * np.sign(t)

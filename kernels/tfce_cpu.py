@@ -1,0 +1,263 @@
+"""CPU side of `tfce`: the component tree of each map by union-find, scored from its root to its leaves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .checks import Array
+from .jit import inner, n_threads, parallel, prange
+
+DIGIT = 11
+"""Bits that one pass of the sort looks at."""
+
+
+def stepped(
+    t: Array, grid: tuple[int, int], start: float, step: float, steps: Array, weights: Array, powers: Array,
+    reach: int, up: bool, down: bool, scores: Array | None,
+) -> Array:  # fmt: skip
+    """Largest score of each t map (K, P), and all scores where `scores` (K, P) is given.
+
+    Levels of map k are ``start + j * steps[k]`` (`step` where `steps` is empty), j below the number
+    of weights; a pixel takes those below its abs(t), or, where `steps` is given, not above it.
+    """
+    out = np.zeros(len(t), np.float64)
+    if t.size and weights.size:
+        _stepped(t, *grid, start, step, steps, weights, powers, reach, up, down, scores, n_threads(), out)
+    return out
+
+
+def exact(
+    t: Array, grid: tuple[int, int], height_power: float, powers: Array, reach: int, up: bool, down: bool,
+    scores: Array | None,
+) -> Array:  # fmt: skip
+    """As `stepped`, with the integral over all heights."""
+    out = np.zeros(len(t), np.float64)
+    if t.size:
+        _exact(t, *grid, height_power, powers, reach, up, down, scores, n_threads(), out)
+    return out
+
+
+@inner
+def _root(parent: Array, i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@inner
+def _grow(order: Array, sign: Array, wide: int, reach: int, parent: Array, joined: Array,
+          area: Array) -> None:  # fmt: skip
+    """Add pixels in order, each as the root of what it touches.
+
+    Pixels are places in a map with an empty frame, `wide` apart from row to row; `joined` holds -1 at
+    first.  In the end `parent` is the component tree, its roots their own parents, and `area` the
+    pixels below each.
+    """
+    for k in range(order.size):
+        p = np.int64(order[k])
+        side = sign[p]
+        parent[p] = p
+        joined[p] = p
+        total = 1
+        for row in range(-1, 2):
+            for q in range(p + row * wide - 1, p + row * wide + 2):
+                if row != 0 and q != p + row * wide and reach == 0:
+                    continue
+                if joined[q] >= 0 and sign[q] == side:
+                    r = _root(joined, q)
+                    if r != p:
+                        joined[r] = p
+                        parent[r] = p
+                        total += area[r]
+        area[p] = total
+
+
+@inner
+def _below(height: float, value: float, closed: bool) -> bool:
+    return height < value or (closed and height == value)
+
+
+@inner
+def _levels(row: Array, width: int, start: float, step: float, most: int, closed: bool, up: bool, down: bool,
+            level: Array, sign: Array) -> None:  # fmt: skip
+    """Number of levels below (closed: not above) each abs(t), into the framed map."""
+    wide = width + 1
+    level[:] = 0
+    for r in range(row.size // width):
+        for c in range(width):
+            value = row[r * width + c]
+            at = (r + 1) * wide + c + 1
+            if (value > 0.0 and not up) or (value < 0.0 and not down):
+                continue
+            sign[at] = value > 0.0
+            value = abs(value)
+            n = np.int64(min(max((value - start) / step, -1.0), most + 0.0)) + 1
+            # the quotient is rounded: the levels themselves decide
+            while n > 0 and not _below(start + (n - 1) * step, value, closed):
+                n -= 1
+            while n < most and _below(start + n * step, value, closed):
+                n += 1
+            level[at] = min(n, most)
+
+
+@inner
+def _by_level(level: Array, most: int, order: Array) -> int:
+    """Write the pixels of level 1 and above, highest level first; returns how many."""
+    begins = np.zeros(most + 2, np.int64)
+    for at in range(level.size):
+        begins[level[at]] += 1
+    n = 0
+    for j in range(most, 0, -1):
+        held = begins[j]
+        begins[j] = n
+        n += held
+    for at in range(level.size):
+        j = level[at]
+        if j > 0:
+            order[begins[j]] = at
+            begins[j] += 1
+    return n
+
+
+@parallel
+def _stepped(t: Array, height: int, width: int, start: float, step: float, steps: Array, weights: Array,
+             powers: Array, reach: int, up: bool, down: bool, scores: Array | None, tasks: int,
+             out: Array) -> None:  # fmt: skip
+    framed = (height + 2) * (width + 1) + 1
+    tasks = min(4 * tasks, t.shape[0])
+    closed = steps.size > 0
+    for task in prange(tasks):
+        level, sign = np.zeros(framed, np.int32), np.zeros(framed, np.bool_)
+        parent, joined = np.empty(framed, np.int32), np.empty(framed, np.int32)
+        area, order = np.empty(framed, np.int32), np.empty(framed, np.int32)
+        score = np.empty(framed, np.float64)
+        for k in range(task * t.shape[0] // tasks, (task + 1) * t.shape[0] // tasks):
+            delta = steps[k] if closed else step
+            if not delta > 0.0:
+                continue  # a map of zeros has no levels of its own
+            _levels(t[k], width, start, delta, weights.size, closed, up, down, level, sign)
+            n = _by_level(level, weights.size, order)
+            joined[:] = -1
+            _grow(order[:n], sign, width + 1, reach, parent, joined, area)
+            most = 0.0
+            for i in range(n - 1, -1, -1):
+                p = order[i]
+                q = parent[p]
+                value = 0.0 if p == q else score[q]
+                power = powers[area[p]]
+                for j in range(0 if p == q else level[q], level[p]):
+                    value += weights[j] * power
+                score[p] = value
+                most = max(most, value)
+            out[k] = most
+            if scores is not None:
+                _unframe(order[:n], score, sign, width, scores[k])
+
+
+@inner
+def _unframe(order: Array, score: Array, sign: Array, width: int, out: Array) -> None:
+    wide = width + 1
+    for p in order:
+        r = p // wide
+        out[(r - 1) * width + (p - r * wide) - 1] = score[p] if sign[p] else -score[p]
+
+
+@inner
+def _by_height(size: Array, keys: Array, spare: Array, order: Array, n: int) -> None:
+    """Sort the first n pixels of `order` by falling size: the leading bits by digits, ties in place."""
+    mask = np.uint64((1 << DIGIT) - 1)
+    single = np.empty(1, np.float32)
+    word = single.view(np.uint32)
+    for i in range(n):
+        single[0] = size[order[i]]
+        keys[i] = (np.uint64(0xFFFFFFFF - word[0]) << np.uint64(32)) | np.uint64(order[i])
+    for digit in range(3):
+        shift = np.uint64(32 + digit * DIGIT)
+        begins = np.zeros(1 << DIGIT, np.int64)
+        for i in range(n):
+            begins[np.int64((keys[i] >> shift) & mask)] += 1
+        total = 0
+        for j in range(begins.size):
+            held = begins[j]
+            begins[j] = total
+            total += held
+        for i in range(n):
+            place = np.int64((keys[i] >> shift) & mask)
+            spare[begins[place]] = keys[i]
+            begins[place] += 1
+        keys, spare = spare, keys
+    for i in range(n):
+        order[i] = np.int32(keys[i] & np.uint64(0xFFFFFFFF))
+    begin = 0
+    while begin < n:
+        end = begin + 1
+        leading = keys[begin] >> np.uint64(32)
+        while end < n and keys[end] >> np.uint64(32) == leading:
+            end += 1
+        gap = 1
+        while 3 * gap < end - begin:
+            gap = 3 * gap + 1
+        while gap > 0:  # Shell's sort: one pass of insertion where the run is short
+            for i in range(begin + gap, end):
+                moved = order[i]
+                j = i
+                while j >= begin + gap and size[order[j - gap]] < size[moved]:
+                    order[j] = order[j - gap]
+                    j -= gap
+                order[j] = moved
+            gap //= 3
+        begin = end
+
+
+@inner
+def _integral(h: float, power: float) -> float:
+    """Integral of x^power from 0 to h."""
+    if power == 2.0:
+        return h * h * h / 3.0
+    if power == 1.0:
+        return h * h / 2.0
+    return math.pow(h, power + 1.0) / (power + 1.0)
+
+
+@parallel
+def _exact(t: Array, height: int, width: int, height_power: float, powers: Array, reach: int, up: bool,
+           down: bool, scores: Array | None, tasks: int, out: Array) -> None:  # fmt: skip
+    framed = (height + 2) * (width + 1) + 1
+    wide = width + 1
+    tasks = min(4 * tasks, t.shape[0])
+    for task in prange(tasks):
+        size, sign = np.zeros(framed, np.float64), np.zeros(framed, np.bool_)
+        parent, joined = np.empty(framed, np.int32), np.empty(framed, np.int32)
+        area, order = np.empty(framed, np.int32), np.empty(framed, np.int32)
+        keys, spare = np.empty(framed, np.uint64), np.empty(framed, np.uint64)
+        score = np.empty(framed, np.float64)
+        for k in range(task * t.shape[0] // tasks, (task + 1) * t.shape[0] // tasks):
+            n = 0
+            row = t[k]
+            for r in range(height):
+                for c in range(width):
+                    value = row[r * width + c]
+                    if (value > 0.0 and up) or (value < 0.0 and down):
+                        at = (r + 1) * wide + c + 1
+                        order[n] = at
+                        n += 1
+                        size[at] = abs(value)
+                        sign[at] = value > 0.0
+            _by_height(size, keys, spare, order, n)
+            joined[:] = -1
+            _grow(order[:n], sign, wide, reach, parent, joined, area)
+            most = 0.0
+            for i in range(n - 1, -1, -1):
+                p = order[i]
+                q = parent[p]
+                piece = _integral(size[p], height_power)
+                size[p] = piece  # from here on the integral up to the height
+                value = powers[area[p]] * piece if p == q else score[q] + powers[area[p]] * (piece - size[q])
+                score[p] = value
+                most = max(most, value)
+            out[k] = most
+            if scores is not None:
+                _unframe(order[:n], score, sign, width, scores[k])

@@ -1,0 +1,24 @@
+"""What all kernels ask of their arrays, and what importing them costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from spatialstats.kernels import area, density
+
+
+def test_arrays_from_elsewhere_are_refused_by_name() -> None:
+    cupy_like = type("ndarray", (), {"__module__": "cupy"})()
+    with pytest.raises(TypeError, match="maps in CuPy, groups in NumPy"):
+        density(cupy_like, np.zeros(1, int), 1)
+    with pytest.raises(TypeError, match="packed must be a NumPy or CuPy array, got"):
+        area([[1]])
+
+
+def test_importing_the_kernels_does_not_import_numba() -> None:
+    code = "import sys, spatialstats.kernels; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
