@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatialstats import kernels
-from spatialstats.errors import InputError, unknown
 from spatialstats.stats.intervals import bootstrap_mean
+from spatialstats.stats.lift import Lift
+from spatialstats.stats.resampling import (
+    N_BOOTSTRAP,
+    TIE,
+    Alternative,
+    checked,
+    exceedances,
+    p_value,
+    spread,
+    worth_squaring,
+)
+from spatialstats.stats.wording import draws_of, finite, number, p_text, with_interval
 
-Alternative = Literal["two-sided", "greater", "less"]
-ALTERNATIVES = ("two-sided", "greater", "less")
-TIE = 1e-12  # relative: sums of the same terms in another order count as equal
-N_BOOTSTRAP = 2000
-BLOCK_BYTES = 1 << 25  # unpacked masks held at once
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class SwapTest:
     effect, low, high : float
         ``observed - swapped`` with its bootstrap interval.
     p_value, z : float
-        From the null; z is in its standard deviations.
+        p from the permutations drawn; z is the effect in the standard deviations of all of them,
+        by Hoeffding's theorem, or of the draws with more images than 2,048 and than twice the draws.
     n : int
         Images with both masks.
     n_empty : int
@@ -50,6 +57,8 @@ class SwapTest:
         other images' masks; the mean is `effect`.
     rows : numpy.ndarray
         int64 (n,): which of the given images these are.
+    drawn_spread : float
+        Cross-check: standard deviation of the draws over Hoeffding's; near 1, NaN without the latter.
     """
 
     observed: float
@@ -67,18 +76,33 @@ class SwapTest:
     alternative: Alternative
     per_image: np.ndarray
     rows: np.ndarray
+    drawn_spread: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers ready for JSON, None in place of NaN, without the arrays."""
-        numbers = {
-            name: float(value) if math.isfinite(value) else None
-            for name in ("observed", "swapped", "effect", "low", "high", "p_value", "z")
-            for value in [getattr(self, name)]
-        }
-        counts = {
-            name: getattr(self, name) for name in ("n", "n_empty", "n_resamples", "n_greater", "n_less")
-        }
-        return {"statistic": "overlap lift", **numbers, **counts, "alternative": self.alternative}
+        numbers = ("observed", "swapped", "effect", "low", "high", "p_value", "z")
+        names = (*numbers, "n", "n_empty", "n_resamples", "n_greater", "n_less", "alternative")
+        return {"statistic": "overlap lift", **{name: finite(getattr(self, name)) for name in names}}
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas table of one row: the numbers of `to_dict`."""
+        import pandas as pd
+
+        return pd.DataFrame([self.to_dict()])
+
+    @property
+    def sentence(self) -> str:
+        """What was tested, against what, and what it does not mean."""
+        if self.n < 2:
+            return f"Nothing was tested: image-swap needs two images with both masks, got {self.n}."
+        return (
+            f"RoI and RoA of one image overlap {number(self.observed)} times as much as independent masks "
+            f"would, those of permuted images {number(self.swapped)} times: an excess of "
+            f"{with_interval(self)}, {p_text(self.p_value, self.n_resamples)} ({self.alternative}). "
+            f"Tested against uniform permutations of the pairing, {draws_of(self.n_resamples)}, "
+            f"conditional on the masks of these {self.n} images. It does not mean that this model matters: "
+            "masks of any kind made from the same image may overlap as much."
+        )
 
 
 def swap_test(
@@ -98,9 +122,8 @@ def swap_test(
     permutations without them are no group).  It keeps everything that maps share across
     images, such as a bias to the centre, so it asks for an image-specific association only.
 
-    The effect is the mean of the doubly centred diagonal of the matrix of all pairings.
-    The lift is bilinear in the masks, so its margins follow from the mean masks and no
-    matrix of pairs is formed.  The interval resamples images on that diagonal; a resampled
+    The effect is the mean of the doubly centred diagonal of the matrix of all pairings, whose
+    margins are summed without forming it.  The interval resamples images on that diagonal; a resampled
     image never meets its own copy in the null.
 
     Parameters
@@ -130,94 +153,37 @@ def swap_test(
     1411.7565).  W. Hoeffding, *A combinatorial central limit theorem*, Annals of
     Mathematical Statistics 22, 1951, for the doubly centred form.
     """
-    if alternative not in ALTERNATIVES:
-        raise unknown("alternative", alternative, ALTERNATIVES)
-    if roi_packed.shape != roa_packed.shape or roi_packed.ndim != 2:
-        raise InputError(
-            f"RoI and RoA must be packed masks of the same images, {roi_packed.shape} and {roa_packed.shape}."
-        )
-    roi_area, roa_area = kernels.area(roi_packed), kernels.area(roa_packed)
-    rows = np.flatnonzero((roi_area > 0) & (roa_area > 0))
-    n, n_empty = len(rows), len(roi_packed) - len(rows)
+    checked(alternative, n_resamples)
+    given = Lift((roi_packed,), roa_packed, n_pixels)
+    rows = np.flatnonzero(given.exists)
+    n, n_empty = len(rows), given.n - len(rows)
     if n < 2:
         nan = math.nan
         return SwapTest(
             nan, nan, nan, nan, nan, nan, nan, n, n_empty, 0, 0, 0, alternative, np.full(n, np.nan), rows
         )
-    roi, roa = np.ascontiguousarray(roi_packed[rows]), np.ascontiguousarray(roa_packed[rows])
-    weight_roi, weight_roa = n_pixels / roi_area[rows], 1 / roa_area[rows]
-    lift = weight_roi * weight_roa * kernels.overlap(roi, roa)
-    mean_roi = _weighted_mean(roi, weight_roi, n_pixels)
-    mean_roa = _weighted_mean(roa, weight_roa, n_pixels)
-    with_any_roa = weight_roi * _dot(roi, mean_roa)
-    with_any_roi = weight_roa * _dot(roa, mean_roi)
-    observed, swapped = float(lift.mean()), float(mean_roi @ mean_roa)
-    per_image = lift - with_any_roa - with_any_roi + swapped
-    interval = bootstrap_mean(per_image, seed, N_BOOTSTRAP, confidence=confidence)
-    null = kernels.swap_null(roi, roa, weight_roi, weight_roa, seed, n_resamples)
-    tie = TIE * max(1.0, abs(observed))
-    n_greater = int((null >= observed - tie).sum())
-    n_less = int((null <= observed + tie).sum())
-    # The null's mean is known exactly, so only its spread is estimated from the draws.
-    spread = math.sqrt(float(((null - swapped) ** 2).mean()))
+    lift = given.at(rows)
+    sums = lift.sums(squares=worth_squaring(n, n_resamples))
+    interval = bootstrap_mean(sums.centred, seed, N_BOOTSTRAP, confidence=confidence)
+    null = lift.draws(seed, n_resamples)
+    n_greater, n_less = exceedances(null, sums.observed)
+    effect = sums.observed - sums.mean
+    drawn, sd = spread(math.nan, null - sums.mean), spread(sums.sd, null - sums.mean)
     return SwapTest(
-        observed=observed,
-        swapped=swapped,
-        effect=observed - swapped,
+        observed=sums.observed,
+        swapped=sums.mean,
+        effect=effect,
         low=interval.low,
         high=interval.high,
         p_value=p_value(n_greater, n_less, n_resamples, alternative),
-        z=(observed - swapped) / spread if spread > tie else math.nan,
+        z=effect / sd if sd > TIE * max(1.0, abs(sums.observed)) else math.nan,
         n=n,
         n_empty=n_empty,
         n_resamples=n_resamples,
         n_greater=n_greater,
         n_less=n_less,
         alternative=alternative,
-        per_image=per_image,
+        per_image=sums.centred,
         rows=rows,
+        drawn_spread=drawn / sums.sd if sums.sd > 0 else math.nan,
     )
-
-
-def p_value(n_greater: int, n_less: int, n_resamples: int, alternative: Alternative = "two-sided") -> float:
-    """Permutation p-value from exceedance counts, the observed arrangement counted as one more.
-
-    Parameters
-    ----------
-    n_greater, n_less : int
-        Resamples at or above, at or below the observed value.
-    n_resamples : int
-        How many there were.
-    alternative : {"two-sided", "greater", "less"}
-        Two-sided is twice the smaller one-sided value, at most 1.
-
-    References
-    ----------
-    B. Phipson, G. K. Smyth, *Permutation p-values should never be zero*, Statistical
-    Applications in Genetics and Molecular Biology 9, 2010.
-    """
-    greater, less = (n_greater + 1) / (n_resamples + 1), (n_less + 1) / (n_resamples + 1)
-    if alternative == "two-sided":
-        return min(1.0, 2 * min(greater, less))
-    return greater if alternative == "greater" else less
-
-
-def _blocks(packed: np.ndarray, n_pixels: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Unpacked masks (b, HW) as float64, a few at a time."""
-    size = max(1, BLOCK_BYTES // (8 * n_pixels))
-    for start in range(0, len(packed), size):
-        rows = slice(start, start + size)
-        yield rows, kernels.unpack(packed[rows], (1, n_pixels)).reshape(-1, n_pixels).astype(np.float64)
-
-
-def _weighted_mean(packed: np.ndarray, weights: np.ndarray, n_pixels: int) -> np.ndarray:
-    """float64 (HW,): mean over the masks of weight times mask."""
-    total = np.zeros(n_pixels)
-    for rows, masks in _blocks(packed, n_pixels):
-        total += weights[rows] @ masks
-    return total / len(packed)
-
-
-def _dot(packed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """float64 (N,): sum of `values` (HW,) under each mask."""
-    return np.concatenate([masks @ values for _, masks in _blocks(packed, values.size)])

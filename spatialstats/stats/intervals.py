@@ -135,7 +135,7 @@ def bootstrap_mean(
     if values.size == 0:
         return Interval(math.nan, math.nan, math.nan, 0, BOOTSTRAP)
     means = np.concatenate([values[rows].mean(1) for rows in resamples(values.size, seed, n_resamples)])
-    low, high = np.quantile(means, _tails(confidence, values.size))
+    low, high = np.quantile(means, tails(confidence, values.size))
     return Interval(float(values.mean()), float(low), float(high), values.size, BOOTSTRAP)
 
 
@@ -178,7 +178,7 @@ def ratio_interval(
     top, bottom = np.concatenate(tops), np.concatenate(bottoms)
     if (bottom <= 0).any():
         return Interval(value, math.nan, math.nan, n, method)
-    low, high = np.quantile(top / bottom, _tails(confidence, n))
+    low, high = np.quantile(top / bottom, tails(confidence, n))
     return Interval(value, float(low), float(high), n, method)
 
 
@@ -234,7 +234,7 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _tails(confidence: float, n: int) -> tuple[float, float]:
+def tails(confidence: float, n: int) -> tuple[float, float]:
     """Which quantiles of n images' bootstrap means end the interval: means of resamples spread too little."""
     half = _quantile(confidence)
     if n > 1:
