@@ -16,6 +16,24 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def emulate(session: nox.Session) -> None:
+    """Run the kernels' CUDA on the CPU: the emulation's own tests, and the sanitizers."""
+    session.run("pytest", "tests/cuda_host", *session.posargs)
+
+
+@nox.session
+def mutate(session: nox.Session) -> None:
+    """Break every kernel on purpose; each fault must be noticed.  Names of operations go after --."""
+    session.run("python", "tests/cuda_host/mutate.py", *session.posargs)
+
+
+@nox.session
+def sass(session: nox.Session) -> None:
+    """Compile the kernels without a GPU and hold the machine code to its promises (extra gpu-check)."""
+    session.run("python", "tests/cuda_host/compile_check.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.run("ruff", "check", ".")

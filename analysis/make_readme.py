@@ -67,12 +67,12 @@ def numbers(results: dict[str, Any]) -> str:
         "static, so **no robustness claim**):",
         "",
         "| attack | mask | knowledge | clean, neutralized | attacked | neutralized | ceiling "
-        "| swapped mask | equal-area blobs |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| swapped mask | equal-area blobs | scattered pixels |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for attack in results["attacks"]:
         for row in attack["neutralization"]:
-            keys = ("clean_neutralized", "attacked", "neutralized", "ceiling", "swapped", "blob")
+            keys = ("clean_neutralized", "attacked", "neutralized", "ceiling", "swapped", "blob", "scattered")
             shown = ["same mask" if row[key]["value"] is None else percent(row[key]["value"]) for key in keys]
             knowledge = f"RoI {row['knowledge']['roi']}, RoA {row['knowledge']['roa']}"
             lines.append("| " + " | ".join([attack["label"], row["mask"], knowledge, *shown]) + " |")

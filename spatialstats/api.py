@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatialstats.attacks import Attack
-from spatialstats.data import Dataset, load_dataset, load_pairs
+from spatialstats.data import Dataset
 from spatialstats.engine.config import IN_MEMORY, Config, with_effort
 from spatialstats.engine.headline import percent
 from spatialstats.engine.progress import Progress
 from spatialstats.engine.run import analyze as run_analysis
 from spatialstats.engine.rundir import RunDirectory, read_arrays
 from spatialstats.engine.setup import make_context
-from spatialstats.errors import InputError
 from spatialstats.importance import Importance
-from spatialstats.models import Classifier, load_model
+from spatialstats.models import Classifier
+from spatialstats.named import default_out, find_dataset, find_model, find_others, named_attacks
 from spatialstats.report import build_report, write_figures
 
 if TYPE_CHECKING:
@@ -63,6 +62,11 @@ class Result:
     def maps(self) -> dict[str, np.ndarray]:
         """Density maps by name: float32 (H, W), or (K, H, W) by class."""
         return read_arrays(self.path / "maps.npz")
+
+    @cached_property
+    def reservoir(self) -> dict[str, np.ndarray]:
+        """Maps and packed masks of single images, for further statistics: see ``reservoir.npz``."""
+        return read_arrays(self.path / "reservoir.npz")
 
     @cached_property
     def regions(self) -> pd.DataFrame:
@@ -116,6 +120,7 @@ def analyze(
     *,
     attacks: Sequence[str | Attack] | None = None,
     importance: str | Importance | None = None,
+    others: Sequence[Classifier] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     effort: str = "default",
@@ -137,6 +142,9 @@ def analyze(
         Specifications or callables.
     importance : str or Importance, optional
         How the region of importance is found.
+    others : sequence of Classifier, optional
+        Independently trained models of the same classes: their RoI on the same images tells what
+        belongs to the image and what to this model.  The other bundled ones for a bundled model.
     out : path, optional
         The run directory; a new folder under ``runs/`` when None.
     resume : bool
@@ -188,6 +196,7 @@ def analyze(
         classifier,
         attacks=made,
         importance=None if isinstance(importance, str) else importance,
+        others=others,
         out=out,
         resume=resume,
         progress=progress,
@@ -202,6 +211,7 @@ def run(
     *,
     attacks: dict[str, Attack] | None = None,
     importance: Importance | None = None,
+    others: Sequence[Classifier] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -214,7 +224,13 @@ def run(
         torch.set_num_threads(config.threads)
     path = Path(out) if out is not None else default_out(config)
     context = make_context(
-        config, dataset, classifier, attacks=attacks, importance=importance, progress=progress
+        config,
+        dataset,
+        classifier,
+        attacks=attacks,
+        importance=importance,
+        others=find_others(config, classifier) if others is None else others,
+        progress=progress,
     )
     run_analysis(context, path, resume=resume, command=command)
     context.progress.start("write the report", 2)
@@ -241,58 +257,3 @@ def load_result(path: str | Path) -> Result:
         If `path` holds no finished run.
     """
     return Result(path)
-
-
-def default_out(config: Config) -> Path:
-    """``runs/<dataset>-<time>``, below the current folder."""
-    stem = Path(config.clean or config.dataset).stem.replace(" ", "-")
-    return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-def find_dataset(config: Config, data: str | Dataset | tuple[Any, Any]) -> Dataset:
-    """The images that a configuration names, or those given as objects."""
-    if isinstance(data, Dataset):
-        return data
-    if not isinstance(data, str):
-        images, labels = data
-        return Dataset.from_arrays(np.asarray(images), np.asarray(labels))
-    if config.clean is not None or config.adversarial is not None:
-        if config.clean is None or config.adversarial is None:
-            raise InputError("a saved adversarial set is a pair: pass both --clean and --adversarial.")
-        return load_pairs(config.clean, config.adversarial, labels=config.labels, epsilon=config.epsilon)
-    return load_dataset(data, split=config.split, size=config.size, labels=config.labels)
-
-
-def find_model(config: Config, model: str | Classifier | nn.Module | None, dataset: Dataset) -> Classifier:
-    """The classifier that a configuration names, that was given, or that is bundled for the dataset."""
-    if isinstance(model, Classifier):
-        return model
-    name = model if model is not None else dataset.bundled_model
-    if name is None:
-        raise InputError(
-            f"there is no bundled model for {dataset.name!r}: pass --model package.module:attribute "
-            "(a torch module, or a function that returns one)."
-        )
-    if isinstance(name, str):
-        return load_model(
-            name,
-            weights=config.weights,
-            mean=config.mean,
-            std=config.std,
-            device=config.device,
-            batch_size=config.batch_size,
-        )
-    return Classifier(name, config.mean, config.std, device=config.device, batch_size=config.batch_size)
-
-
-def named_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
-    """Attack objects by name; any callable is an attack."""
-    from spatialstats.attacks import as_attack
-
-    made = [as_attack(attack) for attack in attacks]
-    names = [attack.name for attack in made]
-    if len(set(names)) < len(names):
-        raise InputError(
-            f"attacks need names of their own, got {', '.join(names)}: give each a different `name`."
-        )
-    return dict(zip(names, made, strict=True))

@@ -1,4 +1,4 @@
-"""The command line: ``spatialstats analyze``, ``report``, ``fetch`` and ``list``."""
+"""The command line: ``spatialstats analyze``, ``report``, ``fetch``, ``doctor`` and ``list``."""
 
 from __future__ import annotations
 
@@ -64,6 +64,11 @@ def fraction(text: str | None, option: str) -> float | None:
         raise InputError(f"{option} takes a number or a fraction such as 8/255, got {text!r}.") from None
 
 
+def other_models(names: list[str] | None) -> tuple[str, ...] | None:
+    """The names given by --other-model; an empty tuple where there shall be none."""
+    return None if not names else tuple(name for name in names if name != "none")
+
+
 @app.command(epilog=EXAMPLES)
 def analyze(
     dataset: Annotated[
@@ -87,6 +92,10 @@ def analyze(
     mean: Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")] = None,
     std: Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")] = None,
     device: Annotated[str, typer.Option(help="torch device of the model.")] = "cpu",
+    other_model: Annotated[
+        list[str] | None,
+        typer.Option(help="Independently trained model whose RoI is compared, repeatable; `none` for none."),
+    ] = None,
     attack: Annotated[
         list[str] | None,
         typer.Option(help="Attack, repeatable; parameters in brackets: 'pgd-linf(epsilon=4/255)'."),
@@ -95,8 +104,8 @@ def analyze(
     attack_map: Annotated[
         str, typer.Option(help="Map that RoA is taken from: effect, energy, frequency.")
     ] = "effect",
-    roi: Annotated[float, typer.Option(help="Top fraction of pixels that makes up RoI.")] = 0.3,
-    roa: Annotated[float, typer.Option(help="Top fraction of pixels that makes up RoA.")] = 0.2,
+    roi: Annotated[str, typer.Option(help="RoI: a top fraction (0.3 or top:0.3), or otsu.")] = "0.3",
+    roa: Annotated[str, typer.Option(help="RoA: likewise.")] = "0.2",
     n: Annotated[int | None, typer.Option(help="How many images, drawn evenly over the classes.")] = None,
     effort: Annotated[
         str, typer.Option(help="quick, default, or full (all images; tells its estimate first).")
@@ -145,6 +154,7 @@ def analyze(
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
             device=device,
+            others=other_models(other_model),
             attacks=tuple(attack) if attack else None,
             importance=importance,
             attack_map=attack_map,
@@ -155,15 +165,18 @@ def analyze(
             threads=threads,
             backend=backend,
         )
-    from spatialstats import api  # torch and all the rest: only now, so that a wrong setting is told at once
+    from spatialstats import (
+        api,
+        named,
+    )  # torch and all the rest: only now, so that a wrong setting is told at once
 
-    out = out or api.default_out(config)
+    out = out or named.default_out(config)
     try:
         with console:
-            data = api.find_dataset(config, config.dataset)
+            data = named.find_dataset(config, config.dataset)
             for note in data.notes:
                 console.say(note)
-            classifier = api.find_model(config, config.model, data)
+            classifier = named.find_model(config, config.model, data)
             result = api.run(
                 config,
                 data,
@@ -206,6 +219,18 @@ def fetch(
 
     place = bring(name, cache, report=lambda text: print(text, file=sys.stderr))
     print(f"{name}: {place}")
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Check the kernels on this machine: CPU, and GPU where there is one; exit code 1 if any is wrong."""
+    from spatialstats.doctor import examine, shown
+
+    found = examine(lambda text: print(text, file=sys.stderr))
+    print(json.dumps(found.as_dict(), indent=1) if as_json else shown(found))
+    raise typer.Exit(0 if found.healthy else 1)
 
 
 @app.command(name="list")

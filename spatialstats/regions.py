@@ -7,6 +7,7 @@ import numpy as np
 from spatialstats import kernels
 from spatialstats.errors import InputError
 from spatialstats.region_table import table
+from spatialstats.spec import threshold_rule
 
 __all__ = ["clean", "otsu", "table", "threshold", "top_fraction"]
 
@@ -108,23 +109,17 @@ def threshold(maps: np.ndarray, rule: str | float) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        bool, the shape of `maps`; pixels above the threshold, and above zero.
+        bool, the shape of `maps`; pixels above the threshold of their own map, and above zero.
 
     Raises
     ------
     InputError
         If the rule is neither of these.
     """
-    if rule == "otsu":
-        return (maps > otsu(maps)[..., None, None]) & (np.asarray(maps) > 0)
-    text = str(rule).removeprefix("top:")
-    try:
-        fraction = float(text)
-    except ValueError:
-        raise InputError(
-            f"a threshold rule is 'otsu' or 'top:FRACTION' such as 'top:0.2', got {rule!r}."
-        ) from None
-    return top_fraction(maps, fraction)
+    found = threshold_rule(rule)
+    if isinstance(found, float):
+        return top_fraction(maps, found)
+    return (maps > otsu(maps)[..., None, None]) & (np.asarray(maps) > 0)
 
 
 def clean(masks: np.ndarray, min_area: int, connectivity: int = 1) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Attacks, importance methods and fills written in one line: ``pgd-linf(epsilon=4/255,steps=20)``."""
+"""What is written in one line: attacks, methods and fills (``pgd-linf(epsilon=4/255)``), threshold rules."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from spatialstats.errors import InputError, unknown
 
-__all__ = ["build", "parse"]
+__all__ = ["OTSU", "build", "parse", "rule_text", "threshold_rule"]
 
 Made = TypeVar("Made")
 TRUTH = {"true": True, "false": False}
+OTSU = "otsu"  # the threshold rule that needs no number
 
 
 def parse(kind: str, spec: str) -> tuple[str, dict[str, Any]]:
@@ -75,6 +76,42 @@ def build(made: type[Made], name: str, parameters: dict[str, Any]) -> Made:
             raise InputError(f"{key} of {name} must be of the type {wanted.__name__}, got {value!r}.")
         given[key] = float(parameters[key]) if wanted is float else value
     return made(**given)
+
+
+def threshold_rule(rule: str | float) -> str | float:
+    """A threshold rule in its one form: a top fraction as a float, or a name.
+
+    Parameters
+    ----------
+    rule : str or float
+        ``0.2``, ``"0.2"`` or ``"top:0.2"``: a top fraction; ``"otsu"``.
+
+    Raises
+    ------
+    InputError
+        If the rule is none of these.
+
+    Examples
+    --------
+    >>> threshold_rule("top:0.2"), threshold_rule("otsu")
+    (0.2, 'otsu')
+    """
+    if isinstance(rule, str):
+        if rule.strip().lower() == OTSU:
+            return OTSU
+        try:
+            return float(rule.strip().removeprefix("top:"))
+        except ValueError:
+            raise InputError(
+                f"a threshold rule is 'otsu' or 'top:FRACTION' such as 'top:0.2', got {rule!r}."
+            ) from None
+    return float(rule)
+
+
+def rule_text(rule: str | float) -> str:
+    """A threshold rule in words: ``top 30 %`` or ``above Otsu's threshold``."""
+    found = threshold_rule(rule)
+    return "above Otsu's threshold" if isinstance(found, str) else f"top {100 * found:g} %"
 
 
 def _value(text: str) -> Any:

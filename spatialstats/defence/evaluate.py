@@ -1,4 +1,4 @@
-"""What a neutralization is worth: its accuracies beside the ceiling and two controls."""
+"""What a neutralization is worth: its accuracies beside the ceiling and three controls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spatialstats.stats.intervals import paired_difference, proportion
 GOLDEN, MIX_1, MIX_2 = (np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 NOTHING = {"value": None, "low": None, "high": None, "n": 0}
 REQUIRED = ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling")
-CONTROLS = ("swapped", "blob")
+CONTROLS = ("swapped", "blob", "scattered")
 # Effect maps take the true label; RoI is sought in the clean image.
 KNOWLEDGE = {
     "roa-minus-roi": Knowledge("oracle", "oracle", labels=True),
@@ -46,8 +46,9 @@ def neutralization_row(
         bool (N,) arrays over the same images, whether each was given its true label:
         ``clean`` and ``attacked`` without the defence, ``clean_neutralized`` and
         ``neutralized`` with it, ``ceiling`` with the true clean pixels in place of the fill,
-        and the controls ``swapped`` (another image's mask) and ``blob`` (a random blob of
-        equal area), which may be missing (one mask for all images has nothing to swap).
+        and the controls ``swapped`` (another image's mask), ``blob`` (a random blob of equal
+        area) and ``scattered`` (as many single pixels at random), which may be missing (one
+        mask for all images has nothing to swap).
     knowledge : Knowledge, optional
         What was known; by default what `KNOWLEDGE` says of the mask.
     confidence : float
@@ -56,9 +57,10 @@ def neutralization_row(
     Returns
     -------
     dict
-        JSON-ready.  ``gain_over_swapped`` and ``gain_over_blob`` are ``neutralized`` minus the
-        control.  ``static`` is true: the attack did not know of the defence, so the row is no
-        robustness claim.
+        JSON-ready.  ``gain_over_swapped`` and so on are ``neutralized`` minus the control, and
+        ``gain_over_ceiling`` is ``neutralized`` minus the ceiling: above zero, the restored
+        pixels do not explain the excess.  ``deployable`` is `Knowledge.is_defence`.  ``static``
+        is true: the attack did not know of the defence, so the row is no robustness claim.
 
     Raises
     ------
@@ -76,8 +78,10 @@ def neutralization_row(
     for name, hits in right.items():
         if np.shape(hits) != (n,) or np.asarray(hits).dtype != bool:
             raise InputError(f"{name} must be {n} booleans, one an image, got shape {np.shape(hits)}.")
+    known = knowledge or KNOWLEDGE[mask]
     row: dict[str, Any] = {
-        "knowledge": (knowledge or KNOWLEDGE[mask]).to_dict(),
+        "knowledge": known.to_dict(),
+        "deployable": known.is_defence,
         "mask": mask,
         "fill": fill,
         "area": area,
@@ -87,7 +91,7 @@ def neutralization_row(
         row[name] = (
             proportion(right[name], confidence=confidence).to_dict() if name in right else dict(NOTHING)
         )
-    for name in CONTROLS:
+    for name in (*CONTROLS, "ceiling"):
         control = right.get(name)
         row[f"gain_over_{name}"] = (
             dict(NOTHING)
@@ -172,12 +176,40 @@ def blob_masks(
     field = ndimage.gaussian_filter(
         noise.reshape(masks.shape), (0, width_of_blobs, width_of_blobs), mode="wrap"
     )
-    order = np.argsort(-field.reshape(n, -1), axis=1, kind="stable")
-    taken = np.arange(height * width) < masks.sum((1, 2))[:, None]
-    blobs = np.empty_like(taken)
-    np.put_along_axis(blobs, order, taken, 1)
-    found: np.ndarray = blobs.reshape(masks.shape)
-    return found
+    return _largest(field, masks)
+
+
+def scattered_masks(masks: np.ndarray, seed: int, *, rows: np.ndarray | None = None) -> np.ndarray:
+    """Exactly as many pixels as each mask has, drawn at random from the whole image.
+
+    A fill of scattered pixels smooths a perturbation wherever it is: what it wins back is not
+    an effect of location.
+
+    Parameters
+    ----------
+    masks : numpy.ndarray
+        bool (N, H, W).
+    seed, rows
+        A row's pixels are a pure function of (seed, row, their number); see `blob_masks`.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (N, H, W).
+    """
+    masks = np.asarray(masks, bool)
+    n, height, width = masks.shape
+    return _largest(_noise(seed, np.arange(n) if rows is None else np.asarray(rows), height * width), masks)
+
+
+def _largest(field: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """The largest values of each row of `field`, as many as its mask (H, W) has pixels: bool (N, H, W)."""
+    order = np.argsort(-field.reshape(len(masks), -1), axis=1, kind="stable")
+    taken = np.arange(order.shape[1]) < masks.sum((1, 2))[:, None]
+    found = np.empty_like(taken)
+    np.put_along_axis(found, order, taken, 1)
+    chosen: np.ndarray = found.reshape(masks.shape)
+    return chosen
 
 
 def _noise(seed: int, rows: np.ndarray, n: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import ndimage
 
-from spatialstats import kernels
 from spatialstats.errors import InputError, unknown
 from spatialstats.regions import clean, top_fraction
 
@@ -42,32 +41,26 @@ class Knowledge:
         """Whether a defender could have it: nothing from an oracle, no labels."""
         return "oracle" not in (self.roi, self.roa) and not self.labels
 
-    @property
-    def text(self) -> str:
-        """Short form for a table: ``RoI prior, RoA oracle, labels used``."""
-        return f"RoI {self.roi}, RoA {self.roa}, {'labels used' if self.labels else 'no labels'}"
-
     def to_dict(self) -> dict[str, str | bool]:
         """``roi, roa, labels`` ready for JSON."""
         return asdict(self)
 
 
 def prior_mask(
-    frequency: np.ndarray | kernels.PixelMoments,
+    frequency: np.ndarray,
     fraction: float = 0.15,
     *,
     sigma: float = 1.0,
     min_area: int = 1,
     connectivity: int = 1,
-    max_regions: int | None = None,
 ) -> np.ndarray:
     """One mask for all images, from how often each pixel was to be neutralized on others.
 
     Parameters
     ----------
-    frequency : numpy.ndarray or PixelMoments
+    frequency : numpy.ndarray
         (H, W) non-negative: over the images of the `locate` split, how often a pixel was in RoA
-        but not in RoI.  Of moments of those masks the mean over all groups is taken.
+        but not in RoI.
     fraction : float
         Share of the pixels that the mask may take.
     sigma : float
@@ -75,8 +68,6 @@ def prior_mask(
         are noisy and full of ties, and ties at the cut are left out.
     min_area, connectivity
         Components smaller than this are dropped; see `spatialstats.regions.clean`.
-    max_regions : int, optional
-        Keep only so many components, those over which the frequency sums highest.
 
     Returns
     -------
@@ -88,8 +79,6 @@ def prior_mask(
     InputError
         If the frequency is no (H, W) map of numbers of at least 0.
     """
-    if isinstance(frequency, kernels.PixelMoments):
-        frequency = frequency.pool(np.zeros(frequency.n_groups, np.int64), 1).mean()[0]
     frequency = np.asarray(frequency, np.float64)
     if frequency.ndim != 2 or not bool((frequency >= 0).all()):
         raise InputError(
@@ -97,12 +86,4 @@ def prior_mask(
             "below 0 or NaN: pass the mean over the images of the locate split."
         )
     smooth = ndimage.gaussian_filter(frequency, sigma, mode="nearest") if sigma > 0 else frequency
-    mask = clean(top_fraction(smooth, fraction), min_area, connectivity)
-    if max_regions is None:
-        return mask
-    labels = kernels.label(mask[None], connectivity=connectivity).labels[0]
-    mass = np.bincount(labels.ravel(), weights=frequency.ravel())
-    mass[0] = -1  # the background is no region
-    kept = np.argsort(-mass, kind="stable")[: min(max_regions, len(mass) - 1)]
-    chosen: np.ndarray = np.isin(labels, kept) & mask
-    return chosen
+    return clean(top_fraction(smooth, fraction), min_area, connectivity)

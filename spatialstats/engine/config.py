@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spatialstats.errors import InputError, unknown
+from spatialstats.spec import rule_text, threshold_rule
 
 IN_MEMORY = "in memory"  # stands in a configuration for images that no path leads to
 DEFAULT_ATTACKS = ("pgd-linf", "pgd-l2", "patch", "noise")
@@ -35,14 +36,18 @@ class Config:
         How many images, drawn evenly over the classes; all of them when None.
     model, weights, mean, std, device
         Which classifier; see `spatialstats.models.load_model`.
+    others : tuple of str or None
+        Independently trained models of the same classes, whose RoI on the same images tells
+        what belongs to the image and what to the model; by default the other bundled ones.
     attacks : tuple of str
         Attack specifications; see `spatialstats.attacks.get_attack`.
     importance : str or None
         Importance specification; the default method when None.
     attack_map : {"effect", "energy", "frequency"}
         The attack map that the region of attack is taken from.
-    roi, roa : float
-        Top fraction of the pixels of an image that makes up RoI and RoA, in (0, 1).
+    roi, roa : float or str
+        Threshold rule of RoI and RoA: the top fraction of an image's pixels, in (0, 1), also
+        written ``"top:0.3"``, or ``"otsu"``.
     min_area : int
         Regions of fewer pixels are dropped.
     connectivity : {1, 2}
@@ -56,7 +61,8 @@ class Config:
     n_resamples : int
         Permutations of the image-swap null and resamples of the bootstrap.
     reservoir : int
-        How many (seeded) images keep their pictures, for the examples of the report.
+        How many (seeded) images keep their maps, for ``reservoir.npz`` and the examples of the
+        report; fewer where the maps would take more than `spatialstats.engine.reservoir.MAX_BYTES`.
     seed : int
         Seed of everything random in the run.
     chunk_size, batch_size : int
@@ -81,18 +87,19 @@ class Config:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     device: str = "cpu"
+    others: tuple[str, ...] | None = None
     attacks: tuple[str, ...] = DEFAULT_ATTACKS
     importance: str | None = None
     attack_map: str = "effect"
-    roi: float = 0.3
-    roa: float = 0.2
+    roi: float | str = 0.3
+    roa: float | str = 0.2
     min_area: int = 1
     connectivity: int = 1
     fractions: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4)
     sensitivity_images: int = 64
     fills: tuple[str, ...] = ("mean", "constant", "blur", "inpaint", "svd")
     n_resamples: int = 9999
-    reservoir: int = 128
+    reservoir: int = 2000
     seed: int = 0
     chunk_size: int = 128
     batch_size: int = 64
@@ -104,12 +111,8 @@ class Config:
         if self.attack_map not in ATTACK_MAPS:
             raise unknown("attack map", self.attack_map, ATTACK_MAPS)
         for name in ("roi", "roa"):
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise InputError(
-                    f"--{name} is a top fraction of the pixels, above 0 and below 1, got {value}."
-                )
-        for name in ("n", "chunk_size", "batch_size", "n_resamples", "min_area", "threads"):
+            object.__setattr__(self, name, region_rule(name, getattr(self, name)))
+        for name in ("n", "chunk_size", "batch_size", "n_resamples", "min_area", "reservoir", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', '-')} must be at least 1, got {value}.")
@@ -125,6 +128,14 @@ class Config:
             raise InputError("at least one attack is needed, got none: pass --attack pgd-linf, for example.")
         if self.backend not in ("auto", "cpu", "gpu"):
             raise unknown("backend", self.backend, ("auto", "cpu", "gpu"))
+
+    def rules(self) -> dict[str, str]:
+        """How RoI and RoA are taken from their maps, in words."""
+        whole = self.attack_map == "frequency"  # a mask already
+        return {
+            "roi": rule_text(self.roi),
+            "roa": "all changed pixels" if whole else rule_text(self.roa),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON-ready values."""
@@ -143,6 +154,19 @@ class Config:
         """The settings in which two configurations differ, each as ``name: mine, theirs``."""
         mine, theirs = self.to_dict(), other.to_dict()
         return [f"{k}: {json.dumps(mine[k])}, {json.dumps(theirs[k])}" for k in mine if mine[k] != theirs[k]]
+
+
+def region_rule(name: str, rule: float | str) -> float | str:
+    """The threshold rule `rule` of the setting `name` in its one form."""
+    try:
+        found = threshold_rule(rule)
+    except (InputError, TypeError):
+        found = 0.0
+    if isinstance(found, float) and not 0 < found < 1:
+        raise InputError(
+            f"--{name} is a top fraction of the pixels, above 0 and below 1, or 'otsu', got {rule}."
+        )
+    return found
 
 
 def with_effort(effort: str, **settings: Any) -> Config:

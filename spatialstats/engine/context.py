@@ -28,6 +28,8 @@ class Context:
         The images of this run, already drawn; a "row" is a place in it.
     classifier : Classifier
         The model.
+    others : tuple of Classifier
+        Independently trained models of the same classes, whose RoI is sought too.
     importance : Importance
         How RoI is found.
     attacks : dict of str to Attack
@@ -38,7 +40,7 @@ class Context:
     splits : numpy.ndarray
         int8 (N,): 0 locate, 1 choose, 2 report.
     pictured, sensitive : numpy.ndarray
-        bool (N,): the images that keep their pictures; that the sensitivity curve is measured on.
+        bool (N,): the images of the reservoir; those that the sensitivity curve is measured on.
     progress : Progress
         Who is told.
     """
@@ -52,6 +54,7 @@ class Context:
     splits: np.ndarray
     pictured: np.ndarray
     sensitive: np.ndarray
+    others: tuple[Classifier, ...] = ()
     progress: Progress = Silent()  # noqa: RUF009 - it has no state
 
     @property

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from spatialstats.arrays import to_array, to_tensor
-from spatialstats.defence.evaluate import blob_masks, swapped_masks
-from spatialstats.defence.fills import get_fill
+from spatialstats.defence.evaluate import blob_masks, scattered_masks, swapped_masks
+from spatialstats.defence.neutralizer import Neutralizer
 from spatialstats.engine.context import Context
 from spatialstats.engine.measure import Arrays
 from spatialstats.engine.observe import Hit, Seen
 from spatialstats.engine.plan import derive_seed
+from spatialstats.models import batched
 
 MASKS = ("roa-minus-roi", "roa", "prior")
 
@@ -38,12 +40,12 @@ def choose_rows(context: Context, seen: Seen, hit: Hit) -> Arrays:
     arrays = {}
     for fill in context.config.fills:
         for which, images in (("attacked", hit.attacked.x_adv), ("clean", seen.x)):
-            arrays[f"choose.{hit.name}.{fill}.{which}"] = right(context, filled(images, mask, fill), seen)
+            arrays[f"choose.{hit.name}.{fill}.{which}"] = defended(context, seen, images, mask, fill)
     return arrays
 
 
 def report_rows(context: Context, seen: Seen, hit: Hit, prior: Prior, fill: str) -> Arrays:
-    """On the report split: every mask beside its ceiling and its two controls."""
+    """On the report split: every mask beside its ceiling and its controls."""
     x, x_adv, name = seen.x, hit.attacked.x_adv, hit.name
     arrays = {
         f"defend.{name}.clean": seen.correct,
@@ -54,17 +56,19 @@ def report_rows(context: Context, seen: Seen, hit: Hit, prior: Prior, fill: str)
         masks["prior"] = np.broadcast_to(prior.masks[name], seen.roi.shape)
     for kind, mask in masks.items():
         key = f"defend.{name}.{kind}"
+        own = prior.masks[name] if kind == "prior" else mask
         arrays[f"{key}.area"] = mask.mean((1, 2))
-        arrays[f"{key}.neutralized"] = right(context, filled(x_adv, mask, fill), seen)
-        arrays[f"{key}.clean_neutralized"] = right(context, filled(x, mask, fill), seen)
-        arrays[f"{key}.ceiling"] = right(context, np.where(mask[:, None], x, x_adv), seen)
+        arrays[f"{key}.neutralized"] = defended(context, seen, x_adv, own, fill)
+        arrays[f"{key}.clean_neutralized"] = defended(context, seen, x, own, fill)
+        restored = context.classifier.predict(np.where(mask[:, None], x, x_adv))
+        arrays[f"{key}.ceiling"] = restored == seen.labels
         for control, other in controls(context, seen, kind, mask):
-            arrays[f"{key}.{control}"] = right(context, filled(x_adv, other, fill), seen)
+            arrays[f"{key}.{control}"] = defended(context, seen, x_adv, other, fill)
     return arrays
 
 
 def controls(context: Context, seen: Seen, kind: str, mask: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The masks of the controls: another image's mask, and equal-area blobs at random places."""
+    """The masks of the controls: another image's mask, equal-area blobs at random places, and pixels."""
     seed = derive_seed(context.config.seed, "controls", seen.chunk.name)
     if kind != "prior":  # every image has the same prior mask: a swap changes nothing
         # Images without a region keep none, so that every swapped region replaces a region.
@@ -74,15 +78,22 @@ def controls(context: Context, seen: Seen, kind: str, mask: np.ndarray) -> Itera
             swapped[has] = swapped_masks(mask[has], seed)
         yield "swapped", swapped
     yield "blob", blob_masks(mask, seed)
+    yield "scattered", scattered_masks(mask, derive_seed(context.config.seed, "scattered", seen.chunk.name))
 
 
-def filled(images: np.ndarray, mask: np.ndarray, fill: str) -> np.ndarray:
-    """`images` (n, C, H, W) with the pixels of `mask` (n, H, W) replaced by a named fill."""
-    array: np.ndarray = to_array(get_fill(fill)(to_tensor(images), to_tensor(np.ascontiguousarray(mask))))
-    return array
+def defended(context: Context, seen: Seen, images: np.ndarray, mask: np.ndarray, fill: str) -> np.ndarray:
+    """bool (n,): whether the model behind a `Neutralizer` gives each image its true label.
 
-
-def right(context: Context, images: np.ndarray, seen: Seen) -> np.ndarray:
-    """bool (n,): whether each image is given its true label."""
-    hits: np.ndarray = context.classifier.predict(images) == seen.labels
+    The adapter is the one that a user deploys: with a fixed mask where `mask` is (H, W), else with
+    a mask (n, H, W) beside the images.
+    """
+    classifier = context.classifier
+    hidden = to_tensor(np.ascontiguousarray(mask), classifier.device)
+    x = classifier.as_images(images)
+    with torch.no_grad():
+        if hidden.ndim == 2:
+            logits = batched(Neutralizer(classifier, fill, hidden), x, size=classifier.batch_size)
+        else:
+            logits = batched(Neutralizer(classifier, fill), x, hidden, size=classifier.batch_size)
+    hits: np.ndarray = to_array(logits.argmax(1).cpu()) == seen.labels
     return hits

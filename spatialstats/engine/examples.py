@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from spatialstats import kernels
+from spatialstats import kernels, maps
 from spatialstats.attacks import OUTCOMES
 from spatialstats.engine.context import Context
-from spatialstats.engine.merged import Merged
-from spatialstats.engine.plan import derive_seed
+from spatialstats.engine.merged import PICTURES, RESERVOIR, Merged
+from spatialstats.engine.plan import Chunk, derive_seed
+from spatialstats.engine.reservoir import read_kept
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.segments import segment
 from spatialstats.stats.colocation import swap_test
 
@@ -19,7 +22,7 @@ QUANTILES = (0.5, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)  # the median comes first: it 
 
 def choose_examples(context: Context, merged: Merged, attack: str) -> list[dict[str, Any]]:
     """One image at each quantile of the image's own co-location effect under `attack`."""
-    row, kept = merged["row.row"], merged["example.row"]
+    row = merged["row.row"]
     both = merged["mask.roi"].any(1) & merged[f"mask.{attack}.candidate"].any(1)
     both &= merged["row.correct"]
     if both.sum() < 2:
@@ -30,7 +33,7 @@ def choose_examples(context: Context, merged: Merged, attack: str) -> list[dict[
         roi, roa = (np.ascontiguousarray(merged[m][both]) for m in ("mask.roi", f"mask.{attack}.candidate"))
         seed = derive_seed(context.config.seed, "examples")
         effect[both] = swap_test(roi, roa, context.n_pixels, n_resamples=99, seed=seed).per_image
-    places = np.flatnonzero(np.isin(row, kept) & both)
+    places = np.flatnonzero(context.pictured[row] & both)
     if not len(places):
         return []
     wanted = np.quantile(effect[both], QUANTILES)
@@ -65,20 +68,30 @@ def example_json(context: Context, merged: Merged, at: int, quantile: float, eff
     }
 
 
-def example_arrays(context: Context, merged: Merged, examples: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """The pictures of the examples, in their order."""
-    kept = list(merged["example.row"])
-    chosen = np.array([kept.index(example["row"]) for example in examples], int)
-    shape = context.dataset.shape[1:]
-    at = [int(np.flatnonzero(merged["row.row"] == example["row"])[0]) for example in examples]
-    roi = kernels.unpack(np.ascontiguousarray(merged["mask.roi"][at]), shape)
+def example_arrays(
+    context: Context, run: RunDirectory, chunks: Sequence[Chunk], examples: list[dict[str, Any]]
+) -> dict[str, np.ndarray]:
+    """The pictures of the examples, in their order, out of the chunks' files."""
+    shape, rows = context.dataset.shape[1:], [int(example["row"]) for example in examples]
+    wanted = [f"{PICTURES}.x", f"{RESERVOIR}.importance", f"{RESERVOIR}.roi"]
+    for name in context.attacks:
+        wanted += [f"{PICTURES}.{name}/x_adv", f"{RESERVOIR}.{name}/effect", f"{RESERVOIR}.{name}/roa"]
+    kept = read_kept(context, run, chunks, rows, wanted)
+    if not kept:
+        return {}
+    roi = kernels.unpack(kept[f"{RESERVOIR}.roi"], shape)
     arrays = {
-        "x": merged["example.x"][chosen],
-        "importance": merged["example.importance"][chosen],
+        "x": kept[f"{PICTURES}.x"],
+        "importance": kept[f"{RESERVOIR}.importance"].astype(np.float32),
         "roi": roi,
     }
     for name in context.attacks:
-        of = {part: merged[f"example.{name}.{part}"][chosen] for part in ("x_adv", "damage", "roa")}
-        arrays |= {f"{name}/{part}": values for part, values in of.items()}
-        arrays[f"{name}/segments"] = segment(roi, of["roa"])
+        effect = np.nan_to_num(kept[f"{RESERVOIR}.{name}/effect"].astype(np.float32))
+        roa = kernels.unpack(kept[f"{RESERVOIR}.{name}/roa"], shape)
+        arrays |= {
+            f"{name}/x_adv": kept[f"{PICTURES}.{name}/x_adv"],
+            f"{name}/damage": maps.scale(maps.damage_part(effect))[0],
+            f"{name}/roa": roa,
+            f"{name}/segments": segment(roi, roa),
+        }
     return arrays

@@ -12,9 +12,10 @@ from spatialstats.attacks import outcomes
 from spatialstats.density import MaskDensity, groups
 from spatialstats.engine.context import Context
 from spatialstats.engine.merged import REGIONS, masks_to_arrays, moments_to_arrays
-from spatialstats.engine.observe import Hit, Seen, region_of_attack
+from spatialstats.engine.observe import Hit, Seen, region_of_attack, spread
+from spatialstats.engine.reservoir import keep_hit, keep_seen
 from spatialstats.region_table import table
-from spatialstats.regions import clean, top_fraction
+from spatialstats.regions import clean, threshold, top_fraction
 
 MAX_CLASSES = 100
 MAX_CELLS = 2**17  # classes x pixels: 100 classes of 32x32, about 200 MB of sums for three attacks
@@ -32,23 +33,17 @@ def measure_seen(context: Context, seen: Seen) -> Arrays:
         "row.prediction": seen.prediction,
         "row.correct": ok,
         "mask.roi": kernels.pack(seen.roi),
+        **{f"mask.other.{k}": kernels.pack(roi) for k, roi in enumerate(seen.others)},
     }
     by_class, n = groups(seen.labels[ok], np.zeros(int(ok.sum()), np.int64), grouped_classes(context))
     arrays |= densities({"importance": seen.importance[ok], "roi": seen.roi[ok]}, by_class, n)
     arrays |= region_rows(context, seen, seen.roi[ok], None, "roi", "")
-    pictured = context.pictured[rows]
-    arrays |= {
-        "example.row": rows[pictured],
-        "example.x": as_bytes(seen.x[pictured]),
-        "example.importance": seen.importance[pictured],
-    }
-    return arrays
+    return arrays | keep_seen(context, seen)
 
 
 def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
     """What a chunk says of one attack."""
-    name, ok, n = hit.name, seen.correct, len(seen.labels)
-    prediction = hit.attacked.prediction
+    name, ok, prediction = hit.name, seen.correct, hit.attacked.prediction
     outcome = outcomes(seen.labels, seen.prediction, prediction)
     arrays: Arrays = {
         f"row.{name}.prediction": prediction,
@@ -60,7 +55,7 @@ def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
         f"row.{name}.damage_mass": spread(hit.damage.sum((1, 2), dtype=np.float64), ok, np.nan),
         f"mask.{name}.candidate": spread(kernels.pack(hit.candidate), ok, 0),
         f"mask.{name}.roa": spread(kernels.pack(hit.roa), ok, 0),
-        f"mask.{name}.energy": spread(kernels.pack(top_fraction(hit.energy, context.config.roa)), ok, 0),
+        f"mask.{name}.energy": spread(kernels.pack(threshold(hit.energy, context.config.roa)), ok, 0),
     }
     arrays |= attack_densities(context, seen, hit, outcome[ok])
     chosen = hit.attack_map(context.config.attack_map).astype(np.float32)
@@ -73,16 +68,7 @@ def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
             arrays |= region_rows(context, seen, inside, chosen, segment, name)
         arrays |= damage_rows(context, seen, hit, codes)
         arrays |= sensitivity_rows(context, seen, hit)
-    pictured = context.pictured[seen.chunk.rows]
-    damage = np.zeros((n, *hit.damage.shape[1:]), np.float32)
-    damage[ok] = maps.scale(hit.damage)[0]
-    roa = np.zeros_like(seen.roi)
-    roa[ok] = hit.roa
-    return arrays | {
-        f"example.{name}.x_adv": as_bytes(hit.attacked.x_adv[pictured]),
-        f"example.{name}.damage": damage[pictured],
-        f"example.{name}.roa": roa[pictured],
-    }
+    return arrays | keep_hit(context, seen, hit, outcome)
 
 
 def damage_rows(context: Context, seen: Seen, hit: Hit, codes: np.ndarray) -> Arrays:
@@ -205,13 +191,11 @@ def grouped_classes(context: Context) -> int:
     return n if n <= MAX_CLASSES and n * context.n_pixels <= MAX_CELLS else 1
 
 
-def spread(values: np.ndarray, chosen: np.ndarray, fill: float) -> np.ndarray:
-    """`values` (m, ...) put at the m places `chosen` among n, the others holding `fill`."""
-    out = np.full((len(chosen), *values.shape[1:]), fill, values.dtype)
-    out[chosen] = values
-    return out
-
-
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as uint8, rounded: for pictures only."""
-    return np.round(images * 255).astype(np.uint8)
+def classes_note(context: Context) -> str | None:
+    """Why the densities do not tell the classes apart, where they do not."""
+    n, (height, width) = len(context.dataset.classes), context.dataset.shape[1:]
+    if grouped_classes(context) == n:
+        return None
+    many = f"{n} classes" if n > MAX_CLASSES else f"{n} classes of {height}×{width} pixels"
+    limit = f"{MAX_CLASSES} classes" if n > MAX_CLASSES else f"{MAX_CELLS:,} classes × pixels"
+    return f"Densities do not tell classes apart: {many} are more than a run keeps sums for ({limit})."

@@ -9,7 +9,8 @@ import numpy as np
 from spatialstats.density import MaskDensity
 from spatialstats.kernels import PixelMoments
 
-MOMENTS, MASKS, REGIONS = "moments", "frequency", "region"
+MOMENTS, MASKS = "moments", "frequency"
+REGIONS, RESERVOIR, PICTURES = IN_FILES = "region", "reservoir", "picture"
 
 
 class Merged:
@@ -17,8 +18,8 @@ class Merged:
 
     A chunk's result is a flat dictionary of arrays.  Names that begin with ``moments.``
     belong to `PixelMoments` and those with ``frequency.`` to `MaskDensity`: both add up
-    exactly.  ``region.`` stays in the chunk's file for the table of regions.  Everything
-    else is one row an image and is strung together.
+    exactly.  ``region.``, ``reservoir.`` and ``picture.`` stay in the chunk's file until the
+    run's own files are written.  Everything else is one row an image and is strung together.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class Merged:
             if kind in (MOMENTS, MASKS):
                 of, _, field = rest.rpartition(".")
                 summed.setdefault((kind, of), {})[field] = array
-            elif kind != REGIONS:
+            elif kind not in IN_FILES:
                 self._parts.setdefault(name, []).append(array)
         for (kind, of), fields in summed.items():
             if kind == MOMENTS:

@@ -12,7 +12,8 @@ from spatialstats.attacks import Attacked, Saved, check_attacked, run_attack
 from spatialstats.engine.context import SAVED, Context
 from spatialstats.engine.plan import Chunk, derive_seed
 from spatialstats.importance import magnitude, margin_gradient, run_importance
-from spatialstats.regions import clean, top_fraction
+from spatialstats.models import Classifier
+from spatialstats.regions import clean, threshold
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,12 @@ class Seen:
         float32 (n, K).
     importance : numpy.ndarray
         float32 (n, H, W): magnitude of the importance map, each divided by its maximum.
+    importance_scale : numpy.ndarray
+        float32 (n,): that maximum.
     roi : numpy.ndarray
         bool (n, H, W): region of importance.
+    others : tuple of numpy.ndarray
+        bool (n, H, W): the region of importance of each other model.
     """
 
     chunk: Chunk
@@ -41,7 +46,9 @@ class Seen:
     prediction: np.ndarray
     logits: np.ndarray
     importance: np.ndarray
+    importance_scale: np.ndarray
     roi: np.ndarray
+    others: tuple[np.ndarray, ...]
 
     @property
     def correct(self) -> np.ndarray:
@@ -71,7 +78,7 @@ class Hit:
     formed : numpy.ndarray
         bool (m,): whether the image has an RoA.
     candidate, roa : numpy.ndarray
-        bool (m, H, W): the top fraction of the attack map, and the same where `formed`, else empty.
+        bool (m, H, W): the attack map above its threshold, and the same where `formed`, else empty.
     """
 
     name: str
@@ -96,16 +103,25 @@ class Hit:
 
 def see(context: Context, chunk: Chunk) -> Seen:
     """Read a chunk's images and find where the model looks."""
-    config, classifier = context.config, context.classifier
+    classifier = context.classifier
     x = context.dataset.read(chunk.rows)
     logits = classifier.predict_logits(x)
     prediction = logits.argmax(1)
+    scaled, scale, roi = look(context, classifier, chunk, x, prediction)
+    others = tuple(look(context, model, chunk, x, model.predict(x))[2] for model in context.others)
+    labels = context.dataset.labels[chunk.rows]
+    return Seen(chunk, x, labels, prediction, logits, scaled, scale, roi, others)
+
+
+def look(
+    context: Context, classifier: Classifier, chunk: Chunk, x: np.ndarray, prediction: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where a model looks for its own prediction: scaled importance maps, their scales, and RoI."""
+    config = context.config
     seed = derive_seed(config.seed, "importance", chunk.name)
     found = magnitude(run_importance(context.importance, classifier, x, prediction, seed=seed))
-    scaled, _ = maps.scale(found)
-    roi = clean(top_fraction(scaled, config.roi), config.min_area, config.connectivity)
-    labels = context.dataset.labels[chunk.rows]
-    return Seen(chunk, x, labels, prediction, logits, scaled, roi)
+    scaled, scale = maps.scale(found)
+    return scaled, scale, clean(threshold(scaled, config.roi), config.min_area, config.connectivity)
 
 
 def hit(context: Context, seen: Seen, name: str) -> Hit:
@@ -139,6 +155,13 @@ def attack(context: Context, seen: Seen, name: str) -> Attacked:
     return run_attack(context.attacks[name], context.classifier, seen.x, seen.labels, seed=seed)
 
 
+def spread(values: np.ndarray, chosen: np.ndarray, fill: float) -> np.ndarray:
+    """`values` (m, ...) put at the m places `chosen` among n, the others holding `fill`."""
+    out = np.full((len(chosen), *values.shape[1:]), fill, values.dtype)
+    out[chosen] = values
+    return out
+
+
 def best_rival(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """int64 (m,): the strongest class other than the true one, by the logits (m, K) at x_adv."""
     others = logits.copy()
@@ -161,7 +184,7 @@ def attack_map(kind: str, effect: maps.Effect, energy: np.ndarray, frequency: np
     return energy if kind == "energy" else frequency
 
 
-def region_of_attack(chosen: np.ndarray, fraction: float, min_area: int, connectivity: int) -> np.ndarray:
-    """The RoA masks of attack maps (m, H, W): the support of a boolean map, else a top fraction."""
-    found = chosen if chosen.dtype == bool else top_fraction(chosen, fraction)
+def region_of_attack(chosen: np.ndarray, rule: float | str, min_area: int, connectivity: int) -> np.ndarray:
+    """The RoA masks of attack maps (m, H, W): the support of a boolean map, else by a threshold rule."""
+    found = chosen if chosen.dtype == bool else threshold(chosen, rule)
     return clean(found, min_area, connectivity)

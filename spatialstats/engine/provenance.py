@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from spatialstats.engine.config import Config
+from spatialstats.engine.rundir import write_json
 from spatialstats.models import Classifier
 
 PACKAGES = (
@@ -30,30 +33,71 @@ PACKAGES = (
 
 
 class Clock:
-    """How long each stage took, and how much of that was spent inside the model.
+    """How long a run took, by stage and inside the model, over all processes that worked on it.
+
+    A process that is killed counts until the last chunk that it finished: what it did after
+    that is done again.
 
     Parameters
     ----------
-    classifier : Classifier
+    models : sequence of Classifier
         Whose forward and backward passes are counted.
+    path : Path
+        Where `save` keeps the seconds of this process and of those before it, which are read.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self._model_began = classifier.seconds
-        self.stages: dict[str, float] = {}
+    def __init__(self, models: Sequence[Classifier], path: Path) -> None:
+        self._models, self._path = models, path
+        self._began = self._lap_began = time.perf_counter()
+        self._model_began = self._inside()
+        self._stage = ""
+        self._stages: dict[str, float] = {}
+        self._before: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time what happens inside, under `name`."""
-        began = time.perf_counter()
+        self._stage, self._lap_began = name, time.perf_counter()
         yield
-        self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - began
+        self._lap()
 
-    @property
-    def model_seconds(self) -> float:
-        """Seconds inside the model since the clock was made."""
-        return self._classifier.seconds - self._model_began
+    def save(self) -> None:
+        """Keep the seconds up to now, for a process that goes on should this one be killed."""
+        self._lap()
+        write_json(self._path, [*self._before, self._mine()])
+
+    def time(self) -> dict[str, Any]:
+        """``total_s``, ``model_s`` and ``stages`` over all processes, and how many ``processes``."""
+        every = [*self._before, self._mine()]
+        stages: dict[str, float] = {}
+        for one in every:
+            for name, seconds in one["stages"].items():
+                stages[name] = stages.get(name, 0.0) + seconds
+        return {
+            **{key: round(sum(one[key] for one in every), 3) for key in ("total_s", "model_s")},
+            "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
+            "processes": len(every),
+        }
+
+    def peak_memory(self) -> int:
+        """The largest resident size of any of the processes, in bytes."""
+        return max(int(one["peak_memory_bytes"]) for one in [*self._before, self._mine()])
+
+    def _lap(self) -> None:
+        now = time.perf_counter()
+        self._stages[self._stage] = self._stages.get(self._stage, 0.0) + now - self._lap_began
+        self._lap_began = now
+
+    def _inside(self) -> float:
+        return sum(model.seconds for model in self._models)
+
+    def _mine(self) -> dict[str, Any]:
+        return {
+            "total_s": time.perf_counter() - self._began,
+            "model_s": self._inside() - self._model_began,
+            "stages": dict(self._stages),
+            "peak_memory_bytes": peak_memory(),
+        }
 
 
 def peak_memory() -> int:
@@ -71,7 +115,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def provenance(config: Config, device: str, clock: Clock, *, began: float, command: str) -> dict[str, Any]:
+def provenance(config: Config, device: str, clock: Clock, *, command: str) -> dict[str, Any]:
     """The record of a run that has come to its end."""
     import torch
 
@@ -85,10 +129,6 @@ def provenance(config: Config, device: str, clock: Clock, *, began: float, comma
         "device": device,
         "backend": "cpu",
         "seed": config.seed,
-        "time": {
-            "total_s": round(time.perf_counter() - began, 3),
-            "model_s": round(clock.model_seconds, 3),
-            "stages": {name: round(seconds, 3) for name, seconds in clock.stages.items()},
-        },
-        "peak_memory_bytes": peak_memory(),
+        "time": clock.time(),
+        "peak_memory_bytes": clock.peak_memory(),
     }

@@ -14,7 +14,7 @@ from spatialstats.defence.locate import prior_mask
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior, choose_rows, report_rows
 from spatialstats.engine.measure import Arrays, measure_hit, measure_seen
-from spatialstats.engine.merged import Merged
+from spatialstats.engine.merged import IN_FILES, Merged
 from spatialstats.engine.observe import hit, see
 from spatialstats.engine.plan import PHASES, Chunk, make_chunks
 from spatialstats.engine.provenance import Clock
@@ -32,7 +32,7 @@ STEPS = {
 def execute(context: Context, run: RunDirectory) -> tuple[Merged, Prior, str, Clock]:
     """Measure every chunk, in the order of the phases; chunks that a killed run left are read back."""
     config = context.config
-    clock = Clock(context.classifier)
+    clock = Clock((context.classifier, *context.others), run.time_path)
     merged, prior, fill = Merged(), Prior({}), config.fills[0]
     chunks = make_chunks(context.splits, config.chunk_size)
     for phase in PHASES:
@@ -47,7 +47,8 @@ def execute(context: Context, run: RunDirectory) -> tuple[Merged, Prior, str, Cl
                 path = run.chunk_path(chunk.name)
                 if not path.exists():
                     write_arrays(path, measure(context, chunk, prior, fill), compress=False)
-                merged.add(read_arrays(path))
+                    clock.save()
+                merged.add(read_arrays(path, without=IN_FILES))
                 context.progress.advance(len(chunk.rows))
     if not merged["row.correct"].any():
         raise InputError(
@@ -78,7 +79,13 @@ def learn_prior(context: Context, merged: Merged) -> Prior:
         key = f"{name}/neutralizable"
         if key in merged.masks and merged.masks[key].n.sum():
             often = merged.masks[key].overall()
-            masks[name] = prior_mask(often, max(1 / often.size, float(often.mean())))
+            fraction = max(1 / often.size, float(often.mean()))
+            masks[name] = prior_mask(
+                often,
+                fraction,
+                min_area=context.config.min_area,
+                connectivity=context.config.connectivity,
+            )
     return Prior(masks)
 
 
@@ -129,9 +136,8 @@ def analyze(context: Context, out: Path, *, resume: bool = False, command: str =
     warm_up(context)
     if context.config.effort == "full":
         context.progress.say(f"{len(context.splits)} images will take about {in_words(estimate(context))}.")
-    began = time.perf_counter()
     merged, prior, fill, clock = execute(context, run)
-    write_results(context, run, merged, prior, fill, clock, began=began, command=command)
+    write_results(context, run, merged, prior, fill, clock, command=command)
     return out
 
 
@@ -145,6 +151,7 @@ def fingerprints(context: Context) -> dict[str, str]:
         "version": __version__,
         "data": context.dataset.fingerprint,
         "model": classifier.fingerprint,
+        "others": " ".join(model.fingerprint for model in context.others),
         "passes": f"batches of {classifier.batch_size} on {classifier.device}",
         # A function's address changes with every process; its name is all that can be compared.
         "parts": re.sub(r" at 0x[0-9a-f]+", "", "; ".join(parts)),

@@ -73,10 +73,10 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool
         file.write(buffer.getbuffer())
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz file."""
+def read_arrays(path: Path, *, without: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """All arrays of an npz file, but for those whose name begins with one of `without`."""
     with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+        return {name: stored[name] for name in stored.files if not name.startswith(without)}
 
 
 class RunDirectory:
@@ -175,6 +175,11 @@ class RunDirectory:
     def chunk_path(self, name: str) -> Path:
         """Where the result of chunk `name` lies."""
         return self.path / CHUNKS / f"{name}.npz"
+
+    @property
+    def time_path(self) -> Path:
+        """Where the seconds of the processes that worked on the run lie, beside its chunks."""
+        return self.path / CHUNKS / "time.json"
 
     def clear_chunks(self) -> None:
         """Drop the chunk results once the run's own files hold all they said."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from spatialstats.attacks import Attack, Noise, Saved, get_attack
@@ -10,6 +12,7 @@ from spatialstats.engine.config import DEFAULT_ATTACKS, Config
 from spatialstats.engine.context import SAVED, Context
 from spatialstats.engine.plan import derive_seed, seeded_choice
 from spatialstats.engine.progress import Progress, Silent
+from spatialstats.engine.reservoir import MAX_BYTES, capacity
 from spatialstats.errors import InputError
 from spatialstats.importance import Importance, get_importance
 from spatialstats.models import Classifier
@@ -22,6 +25,7 @@ def make_context(
     *,
     attacks: dict[str, Attack] | None = None,
     importance: Importance | None = None,
+    others: Sequence[Classifier] = (),
     progress: Progress | None = None,
 ) -> Context:
     """Fix every part of a run before its first image is attacked.
@@ -36,6 +40,8 @@ def make_context(
         The model.
     attacks, importance : optional
         Objects to use in place of those that `config` names.
+    others : sequence of Classifier
+        Independently trained models of the same classes.
     progress : Progress, optional
         Who is told of the progress.
 
@@ -58,15 +64,30 @@ def make_context(
         )
     if len(drawn.labels) < 10:
         raise InputError(f"a run needs at least 10 images, got {len(drawn.labels)}: give more of them.")
-    classifier.check(drawn.read(np.arange(8)))
-    if drawn.labels.max() >= classifier.n_classes:
+    few = drawn.read(np.arange(8))
+    for model in (classifier, *others):
+        model.check(few)
+        if drawn.labels.max() >= model.n_classes:
+            raise InputError(
+                f"labels must lie in 0..{model.n_classes - 1} for model {model.name!r}, "
+                f"got {drawn.labels.max()}: pass the model that was made for these labels."
+            )
+    twins = [model.name for model in others if model.fingerprint == classifier.fingerprint]
+    if twins:
         raise InputError(
-            f"labels must lie in 0..{classifier.n_classes - 1} for this model, "
-            f"got {drawn.labels.max()}: pass the model that was made for these labels."
+            f"another model must have been trained independently, but {twins[0]!r} is the model itself: "
+            "pass other weights or leave it out."
         )
     every, controls = with_controls(
         named_attacks(config, drawn) if attacks is None else dict(attacks), progress
     )
+    wanted = min(n, config.reservoir)
+    reservoir = capacity(wanted, int(np.prod(drawn.shape[1:])), len(every))
+    if reservoir < wanted:
+        progress.say(
+            f"reservoir.npz keeps the maps of {reservoir} images, not of {wanted}: "
+            f"{MAX_BYTES >> 20} MiB is what they may take."
+        )
     return Context(
         config=config,
         dataset=drawn,
@@ -75,8 +96,9 @@ def make_context(
         attacks=every,
         controls=controls,
         splits=splits(drawn.digests(np.arange(n))),
-        pictured=seeded_choice(n, config.reservoir, derive_seed(config.seed, "pictures")),
+        pictured=seeded_choice(n, reservoir, derive_seed(config.seed, "pictures")),
         sensitive=seeded_choice(n, config.sensitivity_images, derive_seed(config.seed, "sensitivity")),
+        others=tuple(others),
         progress=progress,
     )
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from spatialstats.attacks import OUTCOMES
 from spatialstats.defence.evaluate import neutralization_row
+from spatialstats.engine.colocation import colocation_summary, ladder_summary, swap_json
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import MASKS
 from spatialstats.engine.merged import Merged
 from spatialstats.engine.plan import derive_seed
 from spatialstats.maps import CANCELLATION_LIMIT
 from spatialstats.segments import SEGMENTS, restored, shares
-from spatialstats.stats.colocation import swap_test
 from spatialstats.stats.intervals import mean_interval, proportion
 
 Json = dict[str, Any]
@@ -43,6 +43,7 @@ def attack_summary(context: Context, merged: Merged, name: str, fill: str) -> Js
         "ceilings": ceilings_summary(merged, name) if measured else None,
         "sensitivity": sensitivity_summary(context, merged, name) if measured else [],
         "colocation": colocation_summary(context, merged, name, effect),
+        "ladder": ladder_summary(context, merged, name) if measured else None,
         "neutralization": neutralization_summary(context, merged, name, fill) if measured else [],
         "fills": fills_summary(context, merged, name, fill) if measured else [],
     }
@@ -138,32 +139,6 @@ def sensitivity_summary(context: Context, merged: Merged, name: str) -> list[Jso
         lift = swap_json(context, merged[f"{key}.roi"][:, at], merged[f"{key}.roa"][:, at], seed, 999)
         rows.append({"fraction": fraction, "n": len(shapley), "segments": of, "lift": lift})
     return rows
-
-
-def colocation_summary(context: Context, merged: Merged, name: str, effect: Json) -> Json:
-    """Overlap lift against the image-swap null, for the effect map and for the energy map."""
-    ok = merged["row.correct"]
-    seed = derive_seed(context.config.seed, "swap", name)
-    roi = merged["mask.roi"][ok]
-    n = context.config.n_resamples
-    note, mask = None, f"mask.{name}.roa"
-    if not effect["formed"]:
-        mask = f"mask.{name}.candidate"
-        note = f"no RoA is formed: {effect['reason']}; its damaging part stands in as a control"
-    found = {context.config.attack_map: swap_json(context, roi, merged[mask][ok], seed, n, note)}
-    if context.config.attack_map != "energy":
-        found["energy"] = swap_json(context, roi, merged[f"mask.{name}.energy"][ok], seed, n)
-    return found
-
-
-def swap_json(
-    context: Context, roi: np.ndarray, roa: np.ndarray, seed: int, n_resamples: int, note: str | None = None
-) -> Json | None:
-    """An image-swap test as JSON; None with fewer than ten images that have both regions."""
-    if (roi.any(1) & roa.any(1)).sum() < 10:
-        return None
-    test = swap_test(roi, roa, context.n_pixels, n_resamples=n_resamples, seed=seed)
-    return {**test.to_dict(), "note": note}
 
 
 def neutralization_summary(context: Context, merged: Merged, name: str, fill: str) -> list[Json]:

@@ -15,13 +15,15 @@ from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior
 from spatialstats.engine.examples import choose_examples, example_arrays
 from spatialstats.engine.headline import headline
+from spatialstats.engine.measure import classes_note
 from spatialstats.engine.merged import REGIONS, Merged
-from spatialstats.engine.plan import PHASES
+from spatialstats.engine.plan import PHASES, make_chunks
 from spatialstats.engine.provenance import Clock, provenance
+from spatialstats.engine.reservoir import write_reservoir
 from spatialstats.engine.rundir import RESULTS, RunDirectory, atomic, read_arrays, write_arrays, write_json
 from spatialstats.engine.summary import attack_summary
 from spatialstats.region_table import Method, table
-from spatialstats.regions import top_fraction
+from spatialstats.regions import threshold
 from spatialstats.segments import SEGMENTS
 from spatialstats.stats.intervals import proportion
 
@@ -36,7 +38,6 @@ def write_results(
     fill: str,
     clock: Clock,
     *,
-    began: float,
     command: str,
 ) -> None:
     """Write every file of a run but its report; ``results.json`` comes last and completes it."""
@@ -54,7 +55,9 @@ def write_results(
         head = headline(attacks, len(merged["row.row"]))
         examples = choose_examples(context, merged, head["attack"])
         write_arrays(run.path / "maps.npz", arrays)
-        write_arrays(run.path / "examples.npz", example_arrays(context, merged, examples))
+        chunks = make_chunks(context.splits, context.config.chunk_size)
+        write_arrays(run.path / "examples.npz", example_arrays(context, run, chunks, examples))
+        write_reservoir(context, run, chunks)
         write_samples(context, run, merged)
         write_regions(run, [*run.path.joinpath("chunks").glob("*.npz")])
     correct = merged["row.correct"]
@@ -72,14 +75,14 @@ def write_results(
             "clean_accuracy": proportion(correct).to_dict(),
             "n_correct": int(correct.sum()),
         },
+        "others": [{"name": model.name, "fingerprint": model.fingerprint} for model in context.others],
         "importance": {"name": context.importance.name, "label": context.importance.label},
+        "rules": context.config.rules(),
         "attacks": attacks,
         "regions": [row for row in tables if row["attack"] == ""],
         "fill": fill,
         "examples": examples,
-        "provenance": provenance(
-            context.config, str(context.classifier.device), clock, began=began, command=command
-        ),
+        "provenance": provenance(context.config, str(context.classifier.device), clock, command=command),
     }
     write_json(run.path / RESULTS, results)
     run.clear_chunks()
@@ -94,6 +97,8 @@ def data_json(context: Context) -> Json:
         "classes": list(dataset.classes),
         "shape": list(dataset.shape),
         "splits": {phase: int((context.splits == code).sum()) for code, phase in enumerate(PHASES)},
+        "classes_note": classes_note(context),
+        "reservoir": int(context.pictured.sum()),
         "fingerprint": dataset.fingerprint,
         "notes": list(dataset.notes),
     }
@@ -108,12 +113,12 @@ def density_maps(context: Context, merged: Merged) -> tuple[dict[str, np.ndarray
     arrays |= views("importance", seen.overall().mean()[0], seen.by_class().mean(), None)
     roi = merged.masks["roi"]
     arrays |= views("roi", roi.overall(), roi.by_class(), None)
-    arrays["roi_mask"] = top_fraction(arrays["importance"][None], config.roi)[0]
+    arrays["roi_mask"] = threshold(arrays["importance"][None], config.roi)[0]
     rows = density_regions(context, arrays["roi_mask"], arrays["importance"], None, "roi", "")
     for name in context.attacks:
         arrays |= attack_maps(merged, name)
         chosen = arrays[f"{name}/{'damage' if config.attack_map == 'effect' else config.attack_map}"]
-        mask = top_fraction(chosen[None], config.roa)[0]
+        mask = threshold(chosen[None], config.roa)[0]
         arrays[f"{name}/roa_mask"] = mask
         for what, where in (("roa", mask), ("neutralizable", mask & ~arrays["roi_mask"])):
             rows += density_regions(context, where, arrays["importance"], chosen, what, name)

@@ -11,7 +11,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from spatialstats.engine.rundir import atomic
-from spatialstats.report import charts, curves, palette, tables, text
+from spatialstats.report import charts, curves, ladder, palette, tables, text
 from spatialstats.report.densities import Densities, densities
 from spatialstats.report.pictures import pictures
 from spatialstats.report.run import Run, load_run
@@ -67,7 +67,7 @@ def context(run: Run) -> dict[str, Any]:
     attacks = run.attacks
     keys = {str(attack.get("name")): f"a{i}" for i, attack in enumerate(attacks)}
     maps = densities(run, keys)
-    domain = charts.share_domain(attacks)
+    domains = charts.share_domain(attacks), ladder.domain(attacks)
     return {
         "title": f"{_get(run.results, 'data', 'name')} × {_get(run.results, 'model', 'name')}",
         "run": run.results,
@@ -76,11 +76,12 @@ def context(run: Run) -> dict[str, Any]:
         "chips": chips(run),
         "palette": palette,
         "colours": Markup(palette.gradient()),
-        "attacks": [_attack(run, attack, keys, domain) for attack in attacks],
+        "attacks": [_attack(run, attack, keys, *domains) for attack in attacks],
         "current": f"a{run.current}",
         "footnotes": footnotes(attacks),
         "forest": charts.lift_forest(attacks, keys, "lift"),
         "kinds": charts.kinds(attacks),
+        "laddered": any(attack.get("ladder") for attack in attacks),
         "lift_rows": tables.lift_rows(attacks),
         "outcome_rows": tables.outcome_rows(attacks),
         "pictures": pictures(run, keys),
@@ -145,7 +146,13 @@ def footnotes(attacks: list[Json]) -> list[str]:
     return found
 
 
-def _attack(run: Run, attack: Json, keys: Mapping[str, str], domain: tuple[float, float]) -> dict[str, Any]:
+def _attack(
+    run: Run,
+    attack: Json,
+    keys: Mapping[str, str],
+    shares: tuple[float, float],
+    lifts: tuple[float, float],
+) -> dict[str, Any]:
     key, label = keys[str(attack.get("name"))], str(attack.get("label") or attack.get("name"))
     segments, effect = attack.get("segments"), attack.get("effect") or {}
     regions, left_out = tables.region_rows(
@@ -157,8 +164,9 @@ def _attack(run: Run, attack: Json, keys: Mapping[str, str], domain: tuple[float
         "label": label,
         "name": attack.get("name"),
         "control": bool(attack.get("control")),
-        "bars": charts.share_bars(segments, label, f"bars-{key}", domain) if segments else None,
+        "bars": charts.share_bars(segments, label, f"bars-{key}", shares) if segments else None,
         "n": text.count(segments.get("n")) if segments else None,
+        "ladder": ladder.ladder_parts(attack, lifts, f"ladder-{key}"),
         "shares": tables.share_rows(segments) if segments else [],
         "reason": None if segments else effect.get("reason") or "no region of attack was formed",
         "robust": f"{text.percent(text.point(robust))} {text.bracket(robust)}",

@@ -14,6 +14,12 @@ from spatialstats.report.svg import el
 Json = Mapping[str, Any]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 410.0, 210.0, 44.0, 300.0, 10.0, 184.0
 Points = list[tuple[float, float]]
+CONTROL_MARKS = {
+    "swapped": (3.5, "m0 -3.5l7 7m0 -7l-7 7"),
+    "blob": (4.5, "h9m-4.5 -4.5v9"),
+    "scattered": (0.0, "m0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z"),
+}
+"""How far left of its value each control's mark begins, and its path: a cross, a plus, a hollow diamond."""
 
 
 def _path(points: Points, x: Any, y: Any) -> str:
@@ -115,7 +121,14 @@ def accuracy_strip(row: Json, uid: str) -> Markup:
     parts += [svg.line(x(tick), y - 3, x(tick), y + 3, "rail") for tick in (0, 0.5, 1)]
     value = {
         name: text.point(row.get(name))
-        for name in ("attacked", "neutralized", "swapped", "blob", "ceiling", "clean", "clean_neutralized")
+        for name in (
+            "attacked",
+            "neutralized",
+            *CONTROL_MARKS,
+            "ceiling",
+            "clean",
+            "clean_neutralized",
+        )
     }
     start, stop = value["attacked"], value["neutralized"]
     if start is not None and stop is not None:
@@ -123,14 +136,9 @@ def accuracy_strip(row: Json, uid: str) -> Markup:
     for name, reach in (("clean", 8.0), ("ceiling", 8.0)):
         if (at := value[name]) is not None:
             parts.append(svg.line(x(at), y - reach, x(at), y + reach, f"ref ref-{name}"))
-    for name in ("swapped", "blob"):
+    for name, (offset, shape) in CONTROL_MARKS.items():
         if (at := value[name]) is not None:
-            shape = (
-                f"M{x(at) - 3.5:.2f} {low - 3.5}l7 7m0 -7l-7 7"
-                if name == "swapped"
-                else (f"M{x(at) - 4.5:.2f} {low}h9M{x(at):.2f} {low - 4.5}v9")
-            )
-            parts.append(el("path", d=shape, class_=f"ref ref-{name}"))
+            parts.append(el("path", d=f"M{x(at) - offset:.2f} {low}{shape}", class_=f"ref ref-{name}"))
     if start is not None:
         parts.append(el("circle", cx=x(start), cy=y, r=4, class_="mark hollow"))
     if stop is not None:

@@ -141,6 +141,7 @@ def neutralization(run: Run) -> Figure | None:
         ("attacked", "o", "white"),
         ("swapped", "x", SOFT),
         ("blob", "+", SOFT),
+        ("scattered", "D", SOFT),
         ("ceiling", "|", INK),
         ("clean", "|", SOFT),
         ("neutralized", "o", INK),
@@ -156,9 +157,9 @@ def neutralization(run: Run) -> Figure | None:
                     xerr=bars,
                     fmt=shape,
                     mec=SOFT if fill == SOFT else INK,
-                    mfc=fill,
+                    mfc="white" if shape == "D" else fill,
                     ecolor=INK,
-                    ms=9 if shape == "|" else 5,
+                    ms={"|": 9, "D": 4}.get(shape, 5),
                     elinewidth=0.9,
                     capsize=2,
                     label=name if i == 0 else None,
@@ -170,7 +171,7 @@ def neutralization(run: Run) -> Figure | None:
     figure.supxlabel(
         "accuracy, % (static: the attack did not know the defence; no robustness claim)", fontsize=8
     )
-    figure.legend(loc="outside upper right", ncols=6, fontsize=7)
+    figure.legend(loc="outside upper right", ncols=7, fontsize=7)
     return figure
 
 

@@ -16,6 +16,7 @@ MOST_REGIONS = 6
 ORDER = ("roi", "roa", "neutralizable")
 
 REGIONS = {"roi": "RoI", "roa": "RoA", "neutralizable": "RoA − RoI"}
+CONTROLS = ("swapped", "blob", "scattered")
 MASKS = {"roa-minus-roi": "RoA − RoI", "roa": "whole RoA", "prior": "learnt mask"}
 
 
@@ -75,6 +76,28 @@ def knowledge(row: Json) -> str:
     return f"{known.get('roi', '?')} RoI, {known.get('roa', '?')} RoA, {labels}"
 
 
+def deployable(row: Json) -> bool:
+    """Whether a defender could have the row's mask; of runs that do not say it, by the knowledge."""
+    known = row.get("knowledge") or {}
+    oracle = "oracle" in (known.get("roi"), known.get("roa")) or bool(known.get("labels"))
+    return bool(row.get("deployable", not oracle))
+
+
+def above_ceiling(row: Json) -> str | None:
+    """What must be said of a neutralized accuracy above its restoration ceiling; None below it."""
+    own, ceiling = text.point(row.get("neutralized")), text.point(row.get("ceiling"))
+    if own is None or ceiling is None or own <= ceiling:
+        return None
+    mask = MASKS.get(str(row.get("mask")), str(row.get("mask")))
+    scattered = text.point(row.get("scattered"))
+    compare = f" (scattered pixels: {text.percent(scattered)})" if scattered is not None else ""
+    excess = f"{text.percent(own - ceiling, unit=False)} {text.bracket(row.get('gain_over_ceiling'))}".strip()
+    return (
+        f"{mask}: {text.percent(own)} lies above the ceiling of {text.percent(ceiling)}, by {excess} points. "
+        f"The restored pixels do not explain the excess; compare the scattered control{compare}."
+    )
+
+
 def neutralization_rows(attack: Json, key: str) -> list[dict[str, Any]]:
     """One row a defended accuracy, with everything that must stand beside it."""
     rows = []
@@ -82,7 +105,8 @@ def neutralization_rows(attack: Json, key: str) -> list[dict[str, Any]]:
         rows.append(
             {
                 "knowledge": knowledge(row),
-                "oracle": "oracle" in knowledge(row),
+                "deployable": deployable(row),
+                "above": above_ceiling(row),
                 "mask": MASKS.get(str(row.get("mask")), str(row.get("mask"))),
                 "fill": row.get("fill"),
                 "area": text.percent(row.get("area"), 0),
@@ -97,13 +121,12 @@ def neutralization_rows(attack: Json, key: str) -> list[dict[str, Any]]:
                         "attacked",
                         "neutralized",
                         "ceiling",
-                        "swapped",
-                        "blob",
+                        *CONTROLS,
                     )
                 },
                 **{
-                    name: cell(row.get(name), sign=True, points=True)
-                    for name in ("gain_over_swapped", "gain_over_blob")
+                    f"gain_over_{name}": cell(row.get(f"gain_over_{name}"), sign=True, points=True)
+                    for name in CONTROLS
                 },
             }
         )

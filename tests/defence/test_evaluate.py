@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from spatialstats.defence.evaluate import (
     choose_fill,
     derangement,
     neutralization_row,
+    scattered_masks,
     swapped_masks,
 )
 from spatialstats.defence.locate import Knowledge
@@ -24,7 +26,8 @@ from spatialstats.stats.intervals import paired_difference, wilson
 @pytest.fixture
 def right() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    names = ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling", "swapped", "blob")
+    names = ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling")
+    names += ("swapped", "blob", "scattered")
     return {name: rng.random(200) < 0.1 * (at + 1) for at, name in enumerate(names)}
 
 
@@ -34,9 +37,10 @@ def test_a_row_holds_every_number_that_must_stand_beside_a_defended_accuracy(
     row = neutralization_row(mask="roa-minus-roi", fill="inpaint", area=0.15, right=right)
     for name, hits in right.items():
         assert row[name] == wilson(int(hits.sum()), 200).to_dict()
-    for name in ("swapped", "blob"):
+    for name in ("swapped", "blob", "scattered", "ceiling"):
         assert row[f"gain_over_{name}"] == paired_difference(right["neutralized"], right[name]).to_dict()
     assert row["knowledge"] == {"roi": "oracle", "roa": "oracle", "labels": True}
+    assert row["deployable"] is False
     assert (row["mask"], row["fill"], row["area"], row["n"], row["static"]) == (
         "roa-minus-roi", "inpaint", 0.15, 200, True
     )  # fmt: skip
@@ -49,6 +53,7 @@ def test_a_control_that_does_not_exist_is_null(right: dict[str, np.ndarray]) -> 
     assert row["swapped"]["value"] is None
     assert row["gain_over_swapped"]["value"] is None
     assert row["knowledge"] == {"roi": "prior", "roa": "prior", "labels": False}
+    assert row["deployable"] is True
 
 
 def test_a_row_without_its_company_is_refused(right: dict[str, np.ndarray]) -> None:
@@ -95,19 +100,30 @@ def test_one_mask_cannot_be_swapped() -> None:
     hnp.arrays(bool, st.tuples(st.integers(0, 5), st.integers(1, 12), st.integers(1, 12))),
     st.integers(0, 2**64 - 1),
 )
-def test_blobs_have_exactly_the_area_of_the_masks(masks: np.ndarray, seed: int) -> None:
-    blobs = blob_masks(masks, seed)
-    assert blobs.shape == masks.shape
-    np.testing.assert_array_equal(blobs.sum((1, 2)), masks.sum((1, 2)))
+def test_random_masks_have_exactly_the_area_of_the_masks(masks: np.ndarray, seed: int) -> None:
+    for made in (blob_masks(masks, seed), scattered_masks(masks, seed)):
+        assert made.shape == masks.shape
+        np.testing.assert_array_equal(made.sum((1, 2)), masks.sum((1, 2)))
 
 
-def test_a_blob_is_a_function_of_seed_and_row_alone() -> None:
+@pytest.mark.parametrize("make", [blob_masks, scattered_masks])
+def test_a_random_mask_is_a_function_of_seed_and_row_alone(make: Callable[..., np.ndarray]) -> None:
     masks = np.random.default_rng(0).random((50, 32, 32)) < 0.2
-    blobs = blob_masks(masks, 7)
-    part = blob_masks(masks[20:30], 7, rows=np.arange(20, 30))
-    np.testing.assert_array_equal(part, blobs[20:30])
-    assert (blob_masks(masks, 8) != blobs).any((1, 2)).all()
-    assert len({blob.tobytes() for blob in blobs}) == 50
+    made = make(masks, 7)
+    part = make(masks[20:30], 7, rows=np.arange(20, 30))
+    np.testing.assert_array_equal(part, made[20:30])
+    assert (make(masks, 8) != made).any((1, 2)).all()
+    assert len({mask.tobytes() for mask in made}) == 50
+
+
+def test_scattered_pixels_lie_anywhere_and_alone() -> None:
+    masks = np.zeros((400, 32, 32), bool)
+    masks.reshape(400, -1)[:, :154] = True
+    made = scattered_masks(masks, 1)
+    # Binomial: the standard error of a pixel's share is 0.018.
+    assert np.abs(made.mean(0) - 0.15).max() < 0.09
+    together = (made[:, :, 1:] & made[:, :, :-1]).mean()
+    assert abs(together - 0.15 * 153 / 1023) < 0.002  # as drawn without replacement
 
 
 def test_blobs_are_coherent_and_lie_anywhere() -> None:

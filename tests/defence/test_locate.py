@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spatialstats import kernels
 from spatialstats.defence.locate import Knowledge, prior_mask
 from spatialstats.errors import InputError
 
@@ -23,12 +22,9 @@ def test_the_prior_mask_takes_the_most_frequent_pixels(frequency: np.ndarray) ->
     np.testing.assert_array_equal(mask, frequency > 0.45)
 
 
-def test_small_regions_are_dropped_and_large_ones_ranked(frequency: np.ndarray) -> None:
+def test_small_regions_are_dropped(frequency: np.ndarray) -> None:
     mask = prior_mask(frequency, 0.5, sigma=0, min_area=2)
     np.testing.assert_array_equal(mask, (frequency > 0) & (frequency < 0.7))
-    mask = prior_mask(frequency, 0.5, sigma=0, min_area=2, max_regions=1)
-    np.testing.assert_array_equal(mask, (frequency >= 0.5) & (frequency < 0.7))
-    assert prior_mask(frequency, 0.5, sigma=0, max_regions=9).sum() == (frequency > 0).sum()
 
 
 def test_smoothing_breaks_the_ties_of_few_images(frequency: np.ndarray) -> None:
@@ -37,16 +33,8 @@ def test_smoothing_breaks_the_ties_of_few_images(frequency: np.ndarray) -> None:
     assert prior_mask(counts, 0.05).sum() == 13
 
 
-def test_moments_of_masks_give_the_mask_of_their_mean() -> None:
-    rng = np.random.default_rng(0)
-    masks = rng.random((40, 12, 12)) < rng.random((12, 12))
-    moments = kernels.density(masks, rng.integers(0, 6, 40), 6)
-    np.testing.assert_array_equal(prior_mask(moments, 0.2), prior_mask(masks.mean(0), 0.2))
-
-
 def test_nothing_to_neutralize_gives_an_empty_mask() -> None:
     assert not prior_mask(np.zeros((8, 8)), 0.2).any()
-    assert not prior_mask(np.zeros((8, 8)), 0.2, max_regions=2).any()
 
 
 def test_stacks_and_negative_frequencies_are_refused() -> None:
@@ -60,7 +48,6 @@ def test_only_prior_and_blind_knowledge_make_a_defence() -> None:
     assert not Knowledge("prior", "oracle").is_defence
     assert not Knowledge("prior", "prior", labels=True).is_defence
     assert Knowledge("prior", "blind").to_dict() == {"roi": "prior", "roa": "blind", "labels": False}
-    assert Knowledge("oracle", "oracle", labels=True).text == "RoI oracle, RoA oracle, labels used"
 
 
 def test_unknown_sources_are_refused() -> None:

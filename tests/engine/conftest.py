@@ -1,52 +1,20 @@
-"""A small world to run the whole analysis in: four kinds of blobs and a network that tells them apart."""
+"""The small world's parts, and one finished run of it."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
+from small_world import CLASSES, blobs, go, trained
 from torch import nn
 
+import spatialstats
 from spatialstats.data import Dataset
 from spatialstats.models import Classifier
-
-CENTRES = ((4, 4), (4, 11), (11, 4), (11, 11))
-SIDE = 16
-
-
-def blobs(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 images (n, 3, 16, 16) of a bright blob in one of four corners, and which corner."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 4
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    images = rng.uniform(0.2, 0.5, (n, 3, SIDE, SIDE))
-    for image, label in zip(images, labels, strict=True):
-        r, c = np.array(CENTRES[label]) + rng.normal(0, 0.7, 2)
-        image += 0.25 * np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / 6)
-    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8), labels.astype(np.int64)
 
 
 @pytest.fixture(scope="session")
 def net() -> nn.Module:
-    """A trained network of two convolutions."""
-    torch.manual_seed(0)
-    made = nn.Sequential(
-        nn.Conv2d(3, 8, 5, padding=2),
-        nn.BatchNorm2d(8),
-        nn.ReLU(),
-        nn.MaxPool2d(4),
-        nn.Flatten(),
-        nn.Linear(128, 4),
-    )
-    images, labels = blobs(512, seed=1)
-    x, y = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
-    optimiser = torch.optim.Adam(made.parameters(), 0.01)
-    for _ in range(40):
-        optimiser.zero_grad()
-        F.cross_entropy(made(x), y).backward()
-        optimiser.step()
-    return made.eval()
+    """The trained network."""
+    return trained()
 
 
 @pytest.fixture
@@ -58,6 +26,12 @@ def classifier(net: nn.Module) -> Classifier:
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     """120 images."""
-    return Dataset.from_arrays(
-        *blobs(120, seed=2), classes=("north-west", "north-east", "south-west", "<b>south-east</b>")
-    )
+    return Dataset.from_arrays(*blobs(120, seed=2), classes=CLASSES)
+
+
+@pytest.fixture(scope="session")
+def finished(
+    net: nn.Module, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> spatialstats.Result:
+    """A run that nothing cut off."""
+    return go(Classifier(net, batch_size=16, name="blobs"), dataset, tmp_path_factory.mktemp("runs") / "run")

@@ -53,6 +53,17 @@ def test_configuration_survives_json() -> None:
     assert not config.differences(Config.from_dict(config.to_dict()))
 
 
+@pytest.mark.parametrize("rule", [0.3, "0.3", "top:0.3", " top:0.3"])
+def test_a_threshold_rule_has_one_form(rule: float | str) -> None:
+    assert Config(roi=rule) == Config()
+    assert Config(roi="Otsu").roi == "otsu"
+
+
+def test_rules_are_told_in_words() -> None:
+    assert Config(roi="otsu").rules() == {"roi": "above Otsu's threshold", "roa": "top 20 %"}
+    assert Config(attack_map="frequency").rules()["roa"] == "all changed pixels"
+
+
 def test_given_settings_win_over_the_effort() -> None:
     assert with_effort("quick").n == 100
     assert with_effort("quick", n=7).n == 7
@@ -64,6 +75,10 @@ def test_given_settings_win_over_the_effort() -> None:
     [
         ({"roi": 0.0}, "--roi is a top fraction"),
         ({"roa": 1.0}, "--roa is a top fraction"),
+        ({"roi": "otsuu"}, "--roi is a top fraction .* or 'otsu', got otsuu"),
+        ({"roa": "top:20"}, "--roa is a top fraction"),
+        ({"roi": "nan"}, "--roi is a top fraction"),
+        ({"reservoir": 0}, "reservoir must be at least 1"),
         ({"attack_map": "enrgy"}, "did you mean 'energy'"),
         ({"n": 0}, "n must be at least 1"),
         ({"connectivity": 3}, "connectivity must be 1"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_world import go
 
 import spatialstats
 from spatialstats.attacks import get_attack
@@ -17,33 +18,12 @@ from spatialstats.engine.rundir import read_arrays
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
 
-SETTINGS = {
-    "attacks": ["pgd-linf(epsilon=0.15,alpha=0.04,steps=5)", "noise"],
-    "importance": "saliency",
-    "n": 96,
-    "n_resamples": 99,
-    "sensitivity_images": 16,
-    "reservoir": 24,
-    "chunk_size": 16,
-    "batch_size": 16,
-    "fills": ("mean", "blur"),
-}
-
-
-def go(classifier: Classifier, dataset: Dataset, out: Path, **more: object) -> spatialstats.Result:
-    return spatialstats.analyze(classifier, dataset, out=out, **{**SETTINGS, **more})  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="session")
-def finished(net: object, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> spatialstats.Result:
-    return go(Classifier(net, batch_size=16, name="blobs"), dataset, tmp_path_factory.mktemp("runs") / "run")  # type: ignore[arg-type]
-
 
 def test_every_file_is_there_and_no_chunk_is_left(finished: spatialstats.Result) -> None:
     names = {path.name for path in finished.path.iterdir()}
     assert names == {
-        "run.json", "results.json", "report.html", "maps.npz", "examples.npz", "samples.parquet",
-        "regions.parquet", "figures",
+        "run.json", "results.json", "report.html", "maps.npz", "examples.npz", "reservoir.npz",
+        "samples.parquet", "regions.parquet", "figures",
     }  # fmt: skip
     assert list((finished.path / "figures").glob("*.svg"))
 
@@ -74,7 +54,8 @@ def test_no_defended_number_stands_alone(finished: spatialstats.Result) -> None:
     for row in rows:
         assert row["static"] is True
         assert row["n"] == finished.results["data"]["splits"]["report"]
-        for key in ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling", "blob"):
+        assert row["deployable"] == (row["mask"] == "prior")
+        for key in ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling", "blob", "scattered"):
             assert row[key]["low"] <= row[key]["value"] <= row[key]["high"]
         assert row["knowledge"]["roa"] == ("prior" if row["mask"] == "prior" else "oracle")
 
@@ -134,17 +115,29 @@ def test_a_killed_run_goes_on_to_the_same_bits(
         patch.setattr(engine, "measure", killed_later)
         with pytest.raises(KeyboardInterrupt):
             go(classifier, dataset, tmp_path / "run")
-    assert len(list((tmp_path / "run" / "chunks").iterdir())) == 4
+    chunks = tmp_path / "run" / "chunks"
+    assert len(list(chunks.glob("*.npz"))) == 4
     assert not (tmp_path / "run" / "results.json").exists()
+    (before,) = json.loads((chunks / "time.json").read_text())
+    assert set(before["stages"]) == {"locate", "choose", "report"}
+    assert 0 < before["model_s"] < before["total_s"]
     resumed = go(classifier, dataset, tmp_path / "run", resume=True)
     for name in ("maps.npz", "examples.npz"):
         mine, theirs = read_arrays(resumed.path / name), read_arrays(finished.path / name)
         assert mine.keys() == theirs.keys()
         assert all(np.array_equal(mine[k], theirs[k], equal_nan=mine[k].dtype.kind == "f") for k in mine)
-    for name in ("samples.parquet", "regions.parquet"):
+    for name in ("samples.parquet", "regions.parquet", "reservoir.npz"):
         assert (resumed.path / name).read_bytes() == (finished.path / name).read_bytes()
     strip = lambda results: {k: v for k, v in results.items() if k != "provenance"}  # noqa: E731
     assert json.dumps(strip(resumed.results)) == json.dumps(strip(finished.results))
+    assert finished.results["provenance"]["time"]["processes"] == 1
+    time = resumed.results["provenance"]["time"]
+    assert time["processes"] == 2
+    assert time["total_s"] > before["total_s"]
+    assert time["model_s"] > before["model_s"]
+    assert time["stages"]["locate"] > before["stages"]["locate"] - 1e-3  # rounded to milliseconds
+    assert sum(time["stages"].values()) <= time["total_s"] + 0.01  # rounded to milliseconds
+    assert "2 processes" in resumed.report.read_text()
 
 
 def test_labels_beyond_the_model_are_refused(

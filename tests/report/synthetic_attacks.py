@@ -75,6 +75,7 @@ def neutralization_of(name: str, robust: float) -> list[dict[str, Any]]:
         rows.append(
             {
                 "knowledge": {"roi": knowledge, "roa": knowledge, "labels": knowledge == "oracle"},
+                "deployable": knowledge == "prior",
                 "mask": mask,
                 "fill": "inpaint",
                 "area": 0.15 * (1 + (mask == "roa")),
@@ -86,8 +87,11 @@ def neutralization_of(name: str, robust: float) -> list[dict[str, Any]]:
                 "ceiling": interval(min(1.0, own * 1.15)),
                 "swapped": interval(robust + 0.01),
                 "blob": interval(robust + 0.006),
+                "scattered": interval(robust + 0.008),
                 "gain_over_swapped": interval(own - robust - 0.01, half=0.013),
                 "gain_over_blob": interval(own - robust - 0.006, half=0.012),
+                "gain_over_scattered": interval(own - robust - 0.008, half=0.012),
+                "gain_over_ceiling": interval(own - min(1.0, own * 1.15), half=0.012),
                 "static": True,
             }
         )

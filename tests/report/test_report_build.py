@@ -133,6 +133,50 @@ def test_labels_of_many_attacks_are_wrapped_and_not_cut(tmp_path: Path) -> None:
     assert page.count(">15.6 % of the side</text>") == 4
 
 
+def test_an_accuracy_above_its_ceiling_is_marked_and_told(tmp_path: Path) -> None:
+    def raise_one(results: dict[str, Any]) -> None:
+        row = results["attacks"][1]["neutralization"][0]
+        row["neutralized"]["value"], row["ceiling"]["value"] = 0.182, 0.12
+        row["gain_over_ceiling"] = {"value": 0.062, "low": 0.021, "high": 0.105, "n": 600}
+
+    assert "‡" not in page_of(make_run(tmp_path / "plain"))
+    page = page_of(edit(make_run(tmp_path / "run"), raise_one))
+    assert "18.2\u202f%‡" in page
+    said = (
+        "‡ PGD L2 0.5, RoA − RoI: 18.2\u202f% lies above the ceiling of 12.0\u202f%, "
+        "by 6.2 [2.1, 10.5] points. The restored pixels do not explain the excess; "
+        "compare the scattered control (scattered pixels: 5.4\u202f%)."
+    )
+    assert page.count(said) == 1
+
+
+def test_masks_that_need_the_clean_image_are_no_defence(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path, attacks=("pgd-l2",)))
+    assert page.count(">analysis: needs the clean image</span>") == 2
+    assert page.count(">deployable</span>") == 1
+
+    def forget(results: dict[str, Any]) -> None:
+        for row in results["attacks"][0]["neutralization"]:
+            del row["deployable"], row["scattered"], row["gain_over_scattered"], row["gain_over_ceiling"]
+
+    old = page_of(edit(make_run(tmp_path / "old", attacks=("pgd-l2",)), forget))
+    assert old.count(">analysis: needs the clean image</span>") == 2
+
+
+def test_rules_reservoir_and_resumed_processes_are_told(tmp_path: Path) -> None:
+    def tell(results: dict[str, Any]) -> None:
+        results["rules"] = {"roi": "above Otsu's threshold", "roa": "top 20 %"}
+        results["data"]["reservoir"] = 2000
+        results["data"]["classes_note"] = "Densities do not tell classes apart: too many."
+        results["provenance"]["time"]["processes"] = 3
+
+    page = page_of(edit(make_run(tmp_path), tell))
+    assert "RoI above Otsu&#39;s threshold, RoA top 20 %" in page
+    assert "of 2,000 images, in <code>reservoir.npz</code>" in page
+    assert "Densities do not tell classes apart: too many." in page
+    assert "3 processes" in page
+
+
 def test_regions_of_importance_stand_with_every_attack(tmp_path: Path) -> None:
     def share(results: dict[str, Any]) -> None:
         row = dict(results["attacks"][0]["regions"][0], mask="roi", area=4321)

@@ -1,0 +1,252 @@
+"""What `bench_kernels.py` times: permutation nulls of autocorrelation, clusters and enhancement."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from bench_kernels_cases import Array, Case, Peer, equal, within
+from scipy import ndimage
+
+from spatialstats import kernels
+from spatialstats.kernels import Enhancement, Lattice
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import esda
+    import libpysal
+    import mne
+    import tfce as tfce_package
+    from mne.stats import permutation_cluster_1samp_test
+    from mne.stats.cluster_level import _get_1samp_orders
+    from tfce.glm import PermutedGLM
+
+DRAWS, GIVEN = 999, 9
+FP64, L2 = 17e12, 5.5e12
+"""Multiply-adds, and bytes out of the second cache, a second on an H100."""
+
+THRESHOLD = 2.0
+EXACT = Enhancement(step=None)
+
+
+def field(side: int) -> tuple[Array, Lattice, Any]:
+    """A skewed smooth map (1, side, side), its lattice, and the same weights for esda."""
+    noise = np.random.default_rng(0).normal(size=(side, side))
+    values = np.exp(2 * ndimage.gaussian_filter(noise, 1.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        weights = libpysal.weights.lat2W(side, side, rook=True)
+    weights.transform = "r"
+    weights.sparse  # noqa: B018 (worked out once and kept, before the clock starts)
+    return values[None], Lattice.rook((side, side)), weights
+
+
+def global_case(side: int, threads: int) -> Case:
+    values, lattice, w = field(side)
+    y, z = values.ravel(), values - values.mean()
+    scale = lattice.n / lattice.s0 / (z**2).sum()
+    factors = {"Moran": scale, "Geary": scale * (lattice.n - 1) / lattice.n / 2}
+
+    def same(kind: str, statistic: str) -> Callable[[Any, Any], str]:
+        def compare(ours: Any, theirs: Any) -> str:
+            part = "cross" if kind == "Moran" else "geary"
+            return _given(
+                lambda: getattr(esda, kind)(y, w, permutations=GIVEN),
+                getattr(kernels.cross_sums(z, lattice, 0, GIVEN, keep=True), part),
+                getattr(ours, part).observed, factors[kind], statistic, lattice.n,
+            )  # fmt: skip
+
+        return compare
+
+    def run(kind: str) -> Callable[[], Any]:
+        return lambda: getattr(esda, kind)(y, w, permutations=DRAWS)
+
+    peers = [
+        Peer("esda.Moran", run("Moran"), same("Moran", "I"), 20),
+        Peer("esda.Geary", run("Geary"), same("Geary", "C"), 40),
+    ]
+    ours = lambda maps: kernels.cross_sums(maps, lattice, 0, DRAWS)  # noqa: E731
+    return Case(f"Moran and Geary in one pass, {side}x{side} rook, {DRAWS} draws", (z,), ours, peers)
+
+
+def bivariate_case(side: int, threads: int) -> Case:
+    values, lattice, w = field(side)
+    other = np.random.default_rng(1).normal(size=values.shape) + 0.1 * values
+    x, y = (part - part.mean() for part in (values, other))
+    factor = 1 / (lattice.n - 1) / x.std(ddof=1) / y.std(ddof=1)
+
+    def same(ours: Any, theirs: Any) -> str:
+        return _given(
+            lambda: esda.Moran_BV(x.ravel(), y.ravel(), w, permutations=GIVEN),
+            kernels.bivariate_sums(x, y, lattice, 0, GIVEN, keep=True),
+            ours.observed, factor, "I", lattice.n,
+        )  # fmt: skip
+
+    run = lambda: esda.Moran_BV(x.ravel(), y.ravel(), w, permutations=DRAWS)  # noqa: E731
+    ours = lambda a, b: kernels.bivariate_sums(a, b, lattice, 0, DRAWS)  # noqa: E731
+    job = f"bivariate Moran, {side}x{side} rook, {DRAWS} draws"
+    return Case(job, (x, y), ours, [Peer("esda.Moran_BV", run, same, 35)])
+
+
+def _given(
+    run: Callable[[], Any], ours: Any, observed: Array, factor: float, statistic: str, n: int
+) -> str:
+    """Compare the observed value, and the draws when esda is handed our permutations."""
+    draws = iter(kernels.permutations(n, 0, 0, GIVEN))
+    with mock.patch.object(np.random, "permutation", lambda values: np.asarray(values)[next(draws)]):
+        theirs = run()
+    within(observed * factor, getattr(theirs, statistic), 1e-10)
+    return within(ours.null[0] * factor, theirs.sim, 1e-9) + f" on {GIVEN} given draws"
+
+
+def local_case(side: int, threads: int, star: bool, draws: Any) -> Case:
+    values, lattice, w = field(side)
+    y = values.ravel()
+    given = values if star else values - values.mean()
+
+    def same(ours: Any, theirs: Any) -> str:
+        lag, up, down = ours.observed[0].ravel(), ours.n_greater[0].ravel(), ours.n_less[0].ravel()
+        degree = lattice.degree.ravel()
+        if star:
+            agreed = within((lag + y) / (degree + 1) / y.sum(), theirs.Gs, 1e-10)
+            count = up
+        else:
+            z = given.ravel()
+            agreed = within(z * lag / degree * (z.size - 1) / (z**2).sum(), theirs.Is, 1e-10)
+            count = np.where(z > 0, up, down)
+        # esda's p is of the smaller tail
+        mine, other = np.minimum(count, DRAWS - count) / DRAWS, theirs.p_sim - 1 / (DRAWS + 1)
+        error = np.sqrt(np.maximum(other * (1 - other), 2e-3) / DRAWS * 2)
+        apart = np.abs(mine - other) / error
+        if apart.max() > 7 or (draws == "independent" and np.sqrt((apart**2).mean()) > 1.1):
+            raise AssertionError(f"p-values differ by up to {apart.max():.1f} standard errors")
+        return f"{agreed}; p within {apart.max():.1f} standard errors"
+
+    def run(n_jobs: int) -> Callable[[], Any]:
+        kept = {"permutations": DRAWS, "keep_simulations": False, "n_jobs": n_jobs, "seed": 1}
+        if star:
+            return lambda: esda.G_Local(y, w, transform="R", star=True, **kept)
+        return lambda: esda.Moran_Local(y, w, **kept)
+
+    name, goal = "esda.G_Local" if star else "esda.Moran_Local", 8 if draws == "independent" else 500
+    peers = [Peer(f"{name}, n_jobs={jobs}", run(jobs), same, goal) for jobs in (1, threads)]
+    ours = lambda maps: kernels.local_sums(maps, lattice, 0, DRAWS, draws=draws)  # noqa: E731
+    job = f"{'Gi*' if star else 'local Moran'}, {draws} draws, {side}x{side} rook, {DRAWS} draws"
+    sites = float(lattice.degree.sum())
+    work = (sites * DRAWS * 32, L2, "bytes gathered from L2") if draws == "independent" else None
+    return Case(job, (given,), ours, peers, out=16.0 * y.size, work=work)
+
+
+def maps_of(n: int, side: int) -> Array:
+    """Smooth noise with a weak effect in one corner."""
+    noise = np.random.default_rng(0).normal(size=(n, side, side))
+    maps = ndimage.gaussian_filter(noise, (0, 1.2, 1.2))
+    maps /= maps.std()
+    maps[:, : side // 4, : side // 4] += 0.3
+    return maps
+
+
+def mnes(maps: Array, threshold: Any, jobs: int) -> Callable[[], Any]:
+    return lambda: permutation_cluster_1samp_test(
+        maps, threshold=threshold, n_permutations=DRAWS + 1, n_jobs=jobs, rng=np.random.default_rng(7),
+        verbose="ERROR",
+    )  # fmt: skip
+
+
+def mnes_signs(n: int) -> Array:
+    orders = np.array(_get_1samp_orders(n, DRAWS + 1, 0, np.random.default_rng(7))[0])
+    return (2 * orders - 1).astype(np.int8)
+
+
+def drawn(maps: Any) -> Any:
+    return kernels.sign_flips(len(maps), 0, 0, DRAWS, on_gpu=not isinstance(maps, np.ndarray))
+
+
+def products(maps: Array) -> tuple[float, float, str]:
+    return float(maps.size * DRAWS), FP64, "float64 multiply-adds"
+
+
+def cluster_case(n: int, side: int, goal: float, threads: int) -> Case:
+    maps = maps_of(n, side)
+
+    def same(ours: Any, theirs: Any) -> str:
+        t, found, p, null = theirs
+        given = kernels.cluster_test(maps, mnes_signs(n), THRESHOLD)
+        equal(np.array(len(given.clusters)), np.array(len(found)))
+        within(np.sort(given.p_mass), np.sort(p), 1e-12)
+        within(ours.t, t, 1e-9)
+        return within(given.null.mass, np.abs(null[1:]), 1e-9) + " on its signs, p equal"
+
+    peers = [Peer(f"mne, n_jobs={jobs}", mnes(maps, THRESHOLD, jobs), same, goal) for jobs in (1, threads)]
+    ours = lambda m: kernels.cluster_test(m, drawn(m), THRESHOLD)  # noqa: E731
+    job = f"sign-flip cluster test, {n:,} maps {side}x{side}, {DRAWS} draws"
+    return Case(job, (maps,), ours, peers, work=products(maps))
+
+
+def tfce_case(n: int, side: int, threads: int) -> Case:
+    maps = maps_of(n, side)
+
+    def same(ours: Any, theirs: Any) -> str:
+        scores, _, p, null = theirs
+        given = kernels.tfce_test(maps, mnes_signs(n))
+        within(given.p.ravel(), p, 1e-12)
+        within(ours.scores, scores, 1e-9)
+        return within(given.null, null[1:], 1e-9) + " on its signs, p equal"
+
+    steps = {"start": 0, "step": 0.2}
+    peers = [Peer(f"mne, n_jobs={jobs}", mnes(maps, steps, jobs), same, 75) for jobs in (1, threads)]
+    ours = lambda m: kernels.tfce_test(m, drawn(m))  # noqa: E731
+    job = f"TFCE test in steps, {n:,} maps {side}x{side}, {DRAWS} draws"
+    return Case(job, (maps,), ours, peers, work=products(maps))
+
+
+def exact_tfce_case(n: int, side: int, threads: int) -> Case:
+    maps = maps_of(n, side)
+    signs = kernels.sign_flips(n, 0, 0, DRAWS)
+
+    def package() -> Array:
+        fit = PermutedGLM(maps.reshape(n, -1).T, np.ones((n, 1)), np.ones(1)).fit_signs
+        t = np.stack([fit(own) for own in signs], axis=-1).reshape(side, side, 1, DRAWS)
+        scores = tfce_package.tfce(t, connectivity=6, n_jobs=threads)
+        largest: Array = np.abs(scores).max(axis=(0, 1, 2))
+        return largest
+
+    peer = Peer(
+        "tfce package, its GLM and transform", package, lambda mine, other: within(mine, other, 1e-5), 1
+    )
+    ours = lambda m: kernels.tfce_null(m, signs, EXACT)  # noqa: E731
+    job = f"exact TFCE null, {n:,} maps {side}x{side}, {DRAWS} draws"
+    return Case(job, (maps,), ours, [peer], on_gpu=False)
+
+
+def exact_transform_case(k: int, side: int, threads: int) -> Case:
+    maps = maps_of(30, side)
+    t = kernels.t_maps(maps, kernels.sign_flips(30, 0, 0, k)).astype(np.float32)
+    theirs = np.ascontiguousarray(np.moveaxis(t, 0, -1)[:, :, None])
+    peer = Peer(
+        "tfce package, its transform",
+        lambda: tfce_package.tfce(theirs, connectivity=6, n_jobs=threads),
+        lambda mine, other: within(mine, np.moveaxis(other[:, :, 0], -1, 0), 1e-5),
+        1,
+    )
+    ours = lambda maps: kernels.tfce(maps, EXACT)  # noqa: E731
+    return Case(f"exact TFCE of {k:,} t maps {side}x{side}", (t,), ours, [peer], out=8.0 * t.size, on_gpu=False)
+
+
+def cases(quick: bool, threads: int) -> Iterator[tuple[str, Callable[[], Case]]]:
+    """Names of the jobs, and what makes their data."""
+    mne.set_log_level("ERROR")
+    side, small = (40, 16) if quick else (224, 64)
+    yield "moran-geary", lambda: global_case(side, threads)
+    yield "bivariate-moran", lambda: bivariate_case(side, threads)
+    for draws in ("independent", "shared"):
+        yield f"local-moran-{draws}", lambda d=draws: local_case(side, threads, False, d)  # type: ignore[misc]
+        yield f"gi-star-{draws}", lambda d=draws: local_case(side, threads, True, d)  # type: ignore[misc]
+    yield "clusters-224", lambda: cluster_case(20 if quick else 100, side, 20, threads)
+    yield "clusters-32", lambda: cluster_case(50 if quick else 1000, 32, 6, threads)
+    yield "tfce-64", lambda: tfce_case(20 if quick else 100, small, threads)
+    yield "tfce-exact-64", lambda: exact_tfce_case(20 if quick else 100, small, threads)
+    yield "tfce-exact-transform", lambda: exact_transform_case(100 if quick else 1000, small, threads)

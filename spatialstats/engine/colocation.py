@@ -1,0 +1,67 @@
+"""Whether attack and importance meet: swapped images, and the ladder of evidence above them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spatialstats.engine.context import Context
+from spatialstats.engine.merged import Merged
+from spatialstats.engine.plan import derive_seed
+from spatialstats.stats.colocation import swap_test
+from spatialstats.stats.ladder import colocation_ladder
+
+Json = dict[str, Any]
+FEWEST = 10
+"""Images with all regions below which nothing is tested."""
+
+
+def colocation_summary(context: Context, merged: Merged, name: str, effect: Json) -> Json:
+    """Overlap lift against the image-swap null, for the effect map and for the energy map."""
+    ok = merged["row.correct"]
+    seed = derive_seed(context.config.seed, "swap", name)
+    roi = merged["mask.roi"][ok]
+    n = context.config.n_resamples
+    note, mask = None, f"mask.{name}.roa"
+    if not effect["formed"]:
+        mask = f"mask.{name}.candidate"
+        note = f"no RoA is formed: {effect['reason']}; its damaging part stands in as a control"
+    found = {context.config.attack_map: swap_json(context, roi, merged[mask][ok], seed, n, note)}
+    if context.config.attack_map != "energy":
+        found["energy"] = swap_json(context, roi, merged[f"mask.{name}.energy"][ok], seed, n)
+    return found
+
+
+def swap_json(
+    context: Context, roi: np.ndarray, roa: np.ndarray, seed: int, n_resamples: int, note: str | None = None
+) -> Json | None:
+    """An image-swap test as JSON; None with fewer than ten images that have both regions."""
+    if (roi.any(1) & roa.any(1)).sum() < FEWEST:
+        return None
+    test = swap_test(roi, roa, context.n_pixels, n_resamples=n_resamples, seed=seed)
+    return {**test.to_dict(), "note": note}
+
+
+def ladder_summary(context: Context, merged: Merged, name: str) -> Json | None:
+    """How far the evidence goes that an attack hits where this model looks.
+
+    Noise forms no RoA; what stands in for it are the same top fractions of its damaging part.
+    None with fewer than ten images that have all regions.
+    """
+    ok = merged["row.correct"]
+    noise = next((control for control, of in context.controls.items() if of == name), None)
+    ladder = colocation_ladder(
+        merged["mask.roi"][ok],
+        merged[f"mask.{name}.roa"][ok],
+        context.n_pixels,
+        others=[merged[f"mask.other.{k}"][ok] for k in range(len(context.others))],
+        noise=None if noise is None else merged[f"mask.{noise}.candidate"][ok],
+        classes=merged["row.label"][ok],
+        attack=context.attacks[name].label,
+        n_resamples=context.config.n_resamples,
+        seed=derive_seed(context.config.seed, "ladder"),
+    )
+    if ladder.n < FEWEST:
+        return None
+    return {**ladder.to_dict(), "others": [model.name for model in context.others]}

@@ -1,0 +1,94 @@
+"""The objects that a configuration names: images, models, attacks, and where the run goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spatialstats.attacks import Attack
+from spatialstats.data import Dataset, load_dataset, load_pairs
+from spatialstats.engine.config import Config
+from spatialstats.errors import InputError
+from spatialstats.models import Classifier, list_models, load_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def default_out(config: Config) -> Path:
+    """``runs/<dataset>-<time>``, below the current folder."""
+    stem = Path(config.clean or config.dataset).stem.replace(" ", "-")
+    return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def find_dataset(config: Config, data: str | Dataset | tuple[Any, Any]) -> Dataset:
+    """The images that a configuration names, or those given as objects."""
+    if isinstance(data, Dataset):
+        return data
+    if not isinstance(data, str):
+        images, labels = data
+        return Dataset.from_arrays(np.asarray(images), np.asarray(labels))
+    if config.clean is not None or config.adversarial is not None:
+        if config.clean is None or config.adversarial is None:
+            raise InputError("a saved adversarial set is a pair: pass both --clean and --adversarial.")
+        return load_pairs(config.clean, config.adversarial, labels=config.labels, epsilon=config.epsilon)
+    return load_dataset(data, split=config.split, size=config.size, labels=config.labels)
+
+
+def find_model(config: Config, model: str | Classifier | nn.Module | None, dataset: Dataset) -> Classifier:
+    """The classifier that a configuration names, that was given, or that is bundled for the dataset."""
+    if isinstance(model, Classifier):
+        return model
+    name = model if model is not None else dataset.bundled_model
+    if name is None:
+        raise InputError(
+            f"there is no bundled model for {dataset.name!r}: pass --model package.module:attribute "
+            "(a torch module, or a function that returns one)."
+        )
+    if isinstance(name, str):
+        return load_model(
+            name,
+            weights=config.weights,
+            mean=config.mean,
+            std=config.std,
+            device=config.device,
+            batch_size=config.batch_size,
+        )
+    return Classifier(name, config.mean, config.std, device=config.device, batch_size=config.batch_size)
+
+
+def find_others(config: Config, classifier: Classifier) -> list[Classifier]:
+    """The independently trained models that a configuration names; for a bundled model the other ones."""
+    bundled = list_models()
+    names = config.others
+    if names is None:
+        names = (
+            tuple(name for name in bundled if name != classifier.name) if classifier.name in bundled else ()
+        )
+    return [
+        load_model(
+            name,
+            mean=None if name in bundled else config.mean,
+            std=None if name in bundled else config.std,
+            device=config.device,
+            batch_size=config.batch_size,
+        )
+        for name in names
+    ]
+
+
+def named_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
+    """Attack objects by name; any callable is an attack."""
+    from spatialstats.attacks import as_attack
+
+    made = [as_attack(attack) for attack in attacks]
+    names = [attack.name for attack in made]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"attacks need names of their own, got {', '.join(names)}: give each a different `name`."
+        )
+    return dict(zip(names, made, strict=True))
