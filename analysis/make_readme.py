@@ -61,6 +61,7 @@ def numbers(results: dict[str, Any]) -> str:
             cells.append(f"{percent(part['area']['value'])}, {interval(part['damage'])}")
         cells.append(interval(attack["ceilings"]["neutralizable"]))
         lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *ladder(results["attacks"])]
     lines += [
         "",
         f"Neutralization on the report split (fill chosen on other images: {results['fill']}; "
@@ -77,6 +78,31 @@ def numbers(results: dict[str, Any]) -> str:
             knowledge = f"RoI {row['knowledge']['roi']}, RoA {row['knowledge']['roa']}"
             lines.append("| " + " | ".join([attack["label"], row["mask"], knowledge, *shown]) + " |")
     return "\n".join(lines)
+
+
+def ladder(attacks: list[dict[str, Any]]) -> list[str]:
+    """Does the attack hit where this model looks?  A row an attack, and where the evidence stops."""
+    held = [attack for attack in attacks if attack["ladder"]]
+    if not held:
+        return []
+    titles = [*(rung["key"] for rung in held[0]["ladder"]["rungs"]), held[0]["ladder"]["model_noise"]["key"]]
+    lines = [
+        "Does it hit where this model looks? Excess of the overlap lift on each rung of evidence "
+        f"(other models: {', '.join(held[0]['ladder']['others']) or 'none'}):",
+        "",
+        f"| attack | {' | '.join(titles)} | evidence stops at |",
+        "|---" * (len(titles) + 2) + "|",
+    ]
+    for attack in held:
+        found = attack["ladder"]
+        cells = [
+            "not tested"
+            if rung["low"] is None
+            else f"{rung['excess']:+.3f} [{rung['low']:.3f}, {rung['high']:.3f}]"
+            for rung in (*found["rungs"], found["model_noise"])
+        ]
+        lines.append(f"| {attack['label']} | {' | '.join(cells)} | {found['stops_at'] or 'nowhere'} |")
+    return lines
 
 
 def screenshot(report: Path, to: Path) -> None:

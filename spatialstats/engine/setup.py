@@ -52,7 +52,7 @@ def make_context(
     """
     if config.backend == "gpu":
         raise InputError(
-            "the kernels of this version run on the CPU only: pass --backend auto or cpu "
+            "a run keeps its maps on the CPU, where its kernels work: pass --backend auto or cpu "
             "(the model itself can run on a GPU: --device cuda)."
         )
     progress = progress if progress is not None else Silent()

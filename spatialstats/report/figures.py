@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from spatialstats.engine.rundir import atomic
-from spatialstats.report import plots, plots_maps
+from spatialstats.report import plots, plots_ladder, plots_maps
 from spatialstats.report.run import Run, load_run
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ STYLE: Final[Any] = {
 MAKERS: Final[dict[str, Callable[[Run], Figure | None]]] = {
     "shares": plots.shares,
     "colocation": plots.colocation,
+    "ladder": plots_ladder.ladder,
     "densities": plots_maps.densities,
     "sensitivity": plots.sensitivity,
     "neutralization": plots.neutralization,

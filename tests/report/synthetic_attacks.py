@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from spatialstats import kernels
+from spatialstats.stats import colocation_ladder
+
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SEGMENTS = ("contested", "protected", "neutralizable", "background")
 SHARES = {
@@ -61,6 +64,28 @@ def segments_of(name: str, scale: float = 1.0) -> dict[str, Any]:
             "restored": interval(restored[i]),
         }
     return found
+
+
+def ladder_of(name: str) -> dict[str, Any]:
+    """The ladder of made-up masks: smooth fields that share what the images of the attack shall share."""
+    rng = np.random.default_rng(len(name))
+    content, own, noise = rng.normal(size=(3, 120, 16, 16))
+
+    def mask(*fields: np.ndarray) -> np.ndarray:
+        field = sum(fields) + rng.normal(size=content.shape)
+        return kernels.pack(field > np.quantile(field, 0.75, axis=(1, 2), keepdims=True))
+
+    ladder = colocation_ladder(
+        mask(content, own),
+        mask(content, own),
+        256,
+        others=[mask(content), mask(content)],
+        noise=mask(content, noise),
+        classes=np.arange(120) % 10,
+        attack=LABELS[name][0],
+        n_resamples=199,
+    )
+    return {**ladder.to_dict(), "others": ["cifar10-1", "cifar10-2"]}
 
 
 def neutralization_of(name: str, robust: float) -> list[dict[str, Any]]:
@@ -190,6 +215,7 @@ def attack_of(name: str, size: int) -> dict[str, Any]:
             "effect": lift_of(effect_lift, 21.6) if effect_lift else None,
             "energy": lift_of(energy_lift, 4),
         },
+        "ladder": None if control else ladder_of(name),
         "regions": [] if control else regions_of(name, size),
         "neutralization": [] if control else neutralization_of(name, robust),
         "fills": []

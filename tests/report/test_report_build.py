@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from synthetic import edit, make_run
 
 from spatialstats.errors import InputError
-from spatialstats.report import build_report, write_figures
+from spatialstats.report import build_report, text, write_figures
+from spatialstats.report.run import load_run
 
 
 def page_of(path: Path) -> str:
@@ -77,13 +79,13 @@ def test_run_without_maps_or_examples_says_so(tmp_path: Path) -> None:
     page = page_of(path)
     assert "This run kept no example images." in page
     assert 'id="densities"' not in page
-    assert len(write_figures(path)) == 8
+    assert len(write_figures(path)) == 10
 
 
 def test_run_with_every_optional_part_missing_is_readable(tmp_path: Path) -> None:
     def strip(results: dict[str, Any]) -> None:
         for attack in results["attacks"]:
-            for name in ("segments", "ceilings"):
+            for name in ("segments", "ceilings", "ladder"):
                 attack[name] = None
             attack["colocation"] = {"effect": None, "energy": None}
             for name in ("sensitivity", "regions", "neutralization", "fills"):
@@ -237,3 +239,22 @@ def test_importing_the_report_brings_neither_torch_nor_matplotlib() -> None:
     code = f"import sys, spatialstats.report; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_rung_of_the_ladder_is_shown_with_its_interval(report: Path) -> None:
+    page = report.read_text(encoding="utf-8")
+    results = load_run(report.parent).results
+    ladder = results["attacks"][0]["ladder"]
+    for rung in ladder["rungs"]:
+        assert text.number(rung["excess"], 3, sign=True) in page
+    assert str(escape(ladder["verdict"])) in page
+    assert "other models: cifar10-1, cifar10-2" in page
+
+
+def test_without_other_models_the_rungs_above_content_read_not_tested(tmp_path: Path) -> None:
+    def blind(results: dict[str, Any]) -> None:
+        for rung in results["attacks"][0]["ladder"]["rungs"][2:4]:
+            for name in ("excess", "low", "high"):
+                rung[name] = None
+
+    assert "not tested" in page_of(edit(make_run(tmp_path), blind))

@@ -115,7 +115,7 @@ def test_figures_come_as_svg_and_png_the_same_each_time(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, attacks=("patch",))
     first = {path.name: path.read_bytes() for path in write_figures(run_dir)}
     again = {path.name: path.read_bytes() for path in write_figures(run_dir)}
-    names = ("shares", "colocation", "densities", "sensitivity", "neutralization", "example")
+    names = ("shares", "colocation", "ladder", "densities", "sensitivity", "neutralization", "example")
     assert set(first) == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
     assert first == again
     assert b"contested" in first["shares.svg"]  # text stays text

@@ -1,0 +1,85 @@
+"""Sign-flips of paired images and relabellings of two groups: every one of them, or random draws."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialstats import kernels
+
+BLOCK = 1 << 24  # signs held at once
+MOST = 1 << 20  # relabellings that are still worth listing
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The relabellings of a null, given out in blocks, without the observed one where all are listed.
+
+    Parameters
+    ----------
+    n, n_first : int
+        Maps; maps of the first group, or 0 for sign-flips.
+    seed : int
+        Draw k is a pure function of (seed, k).
+    count : int
+        Number of draws.
+    exact : bool
+        Whether these are all relabellings but the observed one, each once.
+    """
+
+    n: int
+    n_first: int
+    seed: int
+    count: int
+    exact: bool
+
+    @property
+    def observed(self) -> np.ndarray:
+        """int8 (n,): the labels as they were."""
+        signs = np.ones(self.n, np.int8)
+        if self.n_first:
+            signs[self.n_first :] = -1
+        return signs
+
+    def blocks(self, batch: int | None = None) -> Iterator[np.ndarray]:
+        """int8 (b, n) blocks of draws, of `batch` or of a size that fits memory."""
+        size = batch or max(1, min(1024, BLOCK // self.n))
+        if self.exact:
+            rows = self._listed()
+            while block := list(itertools.islice(rows, size)):
+                yield np.stack(block)
+            return
+        for first in range(0, self.count, size):
+            count = min(size, self.count - first)
+            if self.n_first:
+                yield self.observed[kernels.permutations(self.n, self.seed, first, count)]
+            else:
+                yield kernels.sign_flips(self.n, self.seed, first, count)
+
+    def _listed(self) -> Iterator[np.ndarray]:
+        if not self.n_first:
+            for k in range(1, 1 << self.n):
+                yield 1 - 2 * (k >> np.arange(self.n) & 1).astype(np.int8)
+            return
+        for at in itertools.islice(itertools.combinations(range(self.n), self.n_first), 1, None):
+            signs = np.full(self.n, -1, np.int8)
+            signs[list(at)] = 1
+            yield signs
+
+
+def sign_flips_of(n: int, seed: int, n_resamples: int) -> Draws:
+    """Sign-flips of n images: all of them where that takes no more than `n_resamples` draws."""
+    every = (1 << n) - 1 if n <= 20 else MOST
+    exact = every <= min(n_resamples, MOST - 1)
+    return Draws(n, 0, seed, every if exact else n_resamples, exact)
+
+
+def relabellings_of(n_first: int, n_second: int, seed: int, n_resamples: int) -> Draws:
+    """Relabellings of two groups: all of them where that takes no more than `n_resamples` draws."""
+    every = math.comb(n_first + n_second, n_first) - 1
+    exact = every <= min(n_resamples, MOST - 1)
+    return Draws(n_first + n_second, n_first, seed, every if exact else n_resamples, exact)
