@@ -18,21 +18,24 @@ import json
 import platform
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import bench_kernels_cases
+import bench_kernels_density
 import bench_kernels_nulls
 import numba
 import numpy as np
 from bench_kernels_cases import Array, Case
 from bench_kernels_page import draw, write_page, written
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "docs" / "kernels.json"
 SLOW = 3.0
 """Seconds from which on a contestant runs but once."""
 
@@ -42,7 +45,7 @@ HBM = 3.35e12
 PEERS = ("numpy", "scipy", "scikit-image", "scikit-learn", "esda", "mne", "tfce", "numba")
 
 
-@numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True)
 def read(words: Array) -> Any:
     """Sum words on all threads: nothing but reading."""
     total = np.uint64(0)
@@ -56,21 +59,24 @@ def read(words: Array) -> Any:
     return total
 
 
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
+Clock = Callable[[], float]
+
+
+def timed(run: Callable[[], Any], clock: Clock) -> tuple[float, Any]:
     """Seconds, and the result."""
-    began = time.perf_counter()
+    began = clock()
     result = run()
-    return time.perf_counter() - began, result
+    return clock() - began, result
 
 
 def turns(
-    runs: dict[str, Callable[[], Any]], repeats: int
-) -> tuple[dict[str, float], dict[str, int], dict[str, Any]]:
-    """Median seconds, number of runs and first result of each contestant."""
+    runs: dict[str, Callable[[], Any]], repeats: int, clock: Clock
+) -> tuple[dict[str, float], set[str], dict[str, Any]]:
+    """Median seconds and first result of each contestant, and those who ran but once."""
     times: dict[str, list[float]] = {}
     results: dict[str, Any] = {}
     for name, run in runs.items():
-        first, results[name] = timed(run)
+        first, results[name] = timed(run, clock)
         times[name] = [first]
     quick = [name for name in runs if times[name][0] < SLOW]
     for turn in range(repeats):
@@ -78,12 +84,12 @@ def turns(
             if turn == 0:
                 times[name] = []  # what came first had cold caches
             gc.collect()
-            times[name].append(timed(runs[name])[0])
+            times[name].append(timed(runs[name], clock)[0])
     medians = {name: statistics.median(values) for name, values in times.items()}
-    return medians, {name: len(values) for name, values in times.items()}, results
+    return medians, set(runs) - set(quick), results
 
 
-def measure(name: str, case: Case, repeats: int, threads: int) -> dict[str, Any]:
+def measure(name: str, case: Case, repeats: int, threads: int, clock: Clock) -> dict[str, Any]:
     """One case: times, ratios, what is equal, bytes."""
     words = np.ones(1 << 25, np.uint64)
 
@@ -99,7 +105,7 @@ def measure(name: str, case: Case, repeats: int, threads: int) -> dict[str, Any]
         "ours": lambda: case.ours(*case.inputs),
         "ours, 1 thread": alone,
     }
-    times, counts, results = turns({**runs, **{peer.name: peer.run for peer in case.peers}}, repeats)
+    times, slow, results = turns({**runs, **{peer.name: peer.run for peer in case.peers}}, repeats, clock)
     if flat(results["ours"]) != flat(results["ours, 1 thread"]):
         raise AssertionError(f"{name}: one thread gives other bits")
     peers = []
@@ -109,7 +115,7 @@ def measure(name: str, case: Case, repeats: int, threads: int) -> dict[str, Any]
         same = peer.same(results["ours"], results[peer.name])
         peers.append(
             {"name": peer.name, "ms": 1e3 * seconds, "ratio": ratio, "goal": peer.goal, "same": same,
-             "runs": counts[peer.name], "part": peer.part}
+             "once": peer.name in slow, "part": peer.part}
         )  # fmt: skip
     bandwidth = words.nbytes / times["read"]
     floor = {"memory": case.moved / HBM}
@@ -131,7 +137,7 @@ def flat(result: Any) -> list[bytes]:
     if isinstance(result, np.ndarray):
         return [result.tobytes()]
     if is_dataclass(result) and not isinstance(result, type):
-        result = astuple(result)
+        result = [getattr(result, field.name) for field in fields(result)]
     if isinstance(result, tuple | list):
         return [part for one in result for part in flat(one)]
     return [repr(result).encode()]
@@ -162,6 +168,7 @@ def on_gpu(case: Case, here: Any, floor: float, repeats: int) -> dict[str, Any] 
 
 
 def all_cases(quick: bool, threads: int) -> Iterator[tuple[str, Callable[[], Case]]]:
+    yield from bench_kernels_density.cases(quick)
     yield from bench_kernels_cases.cases(quick)
     yield from bench_kernels_nulls.cases(quick, threads)
 
@@ -180,16 +187,26 @@ def machine(threads: int) -> dict[str, Any]:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what was asked for, and say each case as it is done."""
     found: dict[str, Any] = {"machine": machine(options.threads), "cases": {}}
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    found["machine"]["clock"] = "processor" if options.cpu_time else "wall"
+    if options.only and options.out.exists() and not options.quick:
+        before = json.loads(options.out.read_text())
+        for what in ("cpu", "threads", "clock"):
+            if before["machine"][what] != found["machine"][what]:
+                raise SystemExit(f"{options.out} was measured with another {what}: run all cases")
+        found["cases"] = before["cases"]
     small = dict(all_cases(True, options.threads))
     for name, make in all_cases(options.quick, options.threads):
         if options.only and not any(name.startswith(part) for part in options.only):
             continue
-        warm = small[name]()  # compiles what it needs, ours and theirs
+        warm = small[name]()  # which compiles what it needs, ours and theirs
         warm.ours(*warm.inputs)
         for peer in warm.peers:
             peer.run()
-        of = measure(name, warm if options.quick else make(), options.repeats, options.threads)
+        of = measure(name, warm if options.quick else make(), options.repeats, options.threads, clock)
         found["cases"][name] = of
+        if not options.quick:  # kept at once, should the run be stopped
+            options.out.write_text(json.dumps(found, indent=1) + "\n")
         shown = ", ".join(f"{peer['ratio']:.1f} x {peer['name']} ({peer['same']})" for peer in of["peers"])
         print(
             f"{name}: {of['ms']:.2f} ms, {of['share']:.0%} of {of['read_gb_s']:.0f} GB/s; {shown}", flush=True
@@ -205,25 +222,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, and no file is written")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2, help="of ours, BLAS and those who can use them")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "kernels.json")
+    parser.add_argument("--out", type=Path, default=OUT, help="the page is rewritten only from the default")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="of this process: for a busy machine, with --threads 1"
+    )
     parser.add_argument("--render", action="store_true", help="from the file, without measuring")
     options = parser.parse_args(arguments)
     if options.render:
         found = json.loads(options.out.read_text())
     else:
         numba.set_num_threads(options.threads)
-        with threadpool_limits(options.threads):
+        with threadpool_limits(options.threads), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peers' advice and deprecations
             found = run(options)
-        if options.quick:
-            print("\n" + written(found))
-            return
-        if options.only and options.out.exists():
-            before = json.loads(options.out.read_text())
-            found["cases"] = before["cases"] | found["cases"]
-        options.out.write_text(json.dumps(found, indent=1) + "\n")
     print("\n" + written(found))
-    write_page(found, ROOT / "docs" / "kernels.md")
-    draw(found, ROOT / "docs" / "_static" / "kernels.svg")
+    if not options.quick and options.out == OUT:
+        write_page(found, ROOT / "docs" / "kernels.md")
+        draw(found, ROOT / "docs" / "_static" / "kernels.svg")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -44,7 +45,7 @@ def field(side: int) -> tuple[Array, Lattice, Any]:
     return values[None], Lattice.rook((side, side)), weights
 
 
-def global_case(side: int, threads: int) -> Case:
+def global_case(side: int) -> Case:
     values, lattice, w = field(side)
     y, z = values.ravel(), values - values.mean()
     scale = lattice.n / lattice.s0 / (z**2).sum()
@@ -72,7 +73,7 @@ def global_case(side: int, threads: int) -> Case:
     return Case(f"Moran and Geary in one pass, {side}x{side} rook, {DRAWS} draws", (z,), ours, peers)
 
 
-def bivariate_case(side: int, threads: int) -> Case:
+def bivariate_case(side: int) -> Case:
     values, lattice, w = field(side)
     other = np.random.default_rng(1).normal(size=values.shape) + 0.1 * values
     x, y = (part - part.mean() for part in (values, other))
@@ -91,9 +92,7 @@ def bivariate_case(side: int, threads: int) -> Case:
     return Case(job, (x, y), ours, [Peer("esda.Moran_BV", run, same, 35)])
 
 
-def _given(
-    run: Callable[[], Any], ours: Any, observed: Array, factor: float, statistic: str, n: int
-) -> str:
+def _given(run: Callable[[], Any], ours: Any, observed: Array, factor: float, statistic: str, n: int) -> str:
     """Compare the observed value, and the draws when esda is handed our permutations."""
     draws = iter(kernels.permutations(n, 0, 0, GIVEN))
     with mock.patch.object(np.random, "permutation", lambda values: np.asarray(values)[next(draws)]):
@@ -121,9 +120,13 @@ def local_case(side: int, threads: int, star: bool, draws: Any) -> Case:
         mine, other = np.minimum(count, DRAWS - count) / DRAWS, theirs.p_sim - 1 / (DRAWS + 1)
         error = np.sqrt(np.maximum(other * (1 - other), 2e-3) / DRAWS * 2)
         apart = np.abs(mine - other) / error
-        if apart.max() > 7 or (draws == "independent" and np.sqrt((apart**2).mean()) > 1.1):
-            raise AssertionError(f"p-values differ by up to {apart.max():.1f} standard errors")
-        return f"{agreed}; p within {apart.max():.1f} standard errors"
+        typical = float(np.sqrt((apart**2).mean()))
+        # shared draws miss together: 999 of them bound how far
+        if apart.max() > 7 or typical > (1.1 if draws == "independent" else 2):
+            raise AssertionError(
+                f"p-values differ by {typical:.1f}, at most {apart.max():.1f} standard errors"
+            )
+        return f"{agreed}; p apart by {typical:.1f} standard errors"
 
     def run(n_jobs: int) -> Callable[[], Any]:
         kept = {"permutations": DRAWS, "keep_simulations": False, "n_jobs": n_jobs, "seed": 1}
@@ -132,7 +135,7 @@ def local_case(side: int, threads: int, star: bool, draws: Any) -> Case:
         return lambda: esda.Moran_Local(y, w, **kept)
 
     name, goal = "esda.G_Local" if star else "esda.Moran_Local", 8 if draws == "independent" else 500
-    peers = [Peer(f"{name}, n_jobs={jobs}", run(jobs), same, goal) for jobs in (1, threads)]
+    peers = [Peer(f"{name}, n_jobs={jobs}", run(jobs), same, goal) for jobs in sorted({1, threads})]
     ours = lambda maps: kernels.local_sums(maps, lattice, 0, DRAWS, draws=draws)  # noqa: E731
     job = f"{'Gi*' if star else 'local Moran'}, {draws} draws, {side}x{side} rook, {DRAWS} draws"
     sites = float(lattice.degree.sum())
@@ -143,13 +146,14 @@ def local_case(side: int, threads: int, star: bool, draws: Any) -> Case:
 def maps_of(n: int, side: int) -> Array:
     """Smooth noise with a weak effect in one corner."""
     noise = np.random.default_rng(0).normal(size=(n, side, side))
-    maps = ndimage.gaussian_filter(noise, (0, 1.2, 1.2))
+    maps: Array = ndimage.gaussian_filter(noise, (0, 1.2, 1.2))
     maps /= maps.std()
     maps[:, : side // 4, : side // 4] += 0.3
     return maps
 
 
 def mnes(maps: Array, threshold: Any, jobs: int) -> Callable[[], Any]:
+    """MNE's whole test: t, clusters, p-values, null."""
     return lambda: permutation_cluster_1samp_test(
         maps, threshold=threshold, n_permutations=DRAWS + 1, n_jobs=jobs, rng=np.random.default_rng(7),
         verbose="ERROR",
@@ -157,15 +161,19 @@ def mnes(maps: Array, threshold: Any, jobs: int) -> Callable[[], Any]:
 
 
 def mnes_signs(n: int) -> Array:
+    """The signs that it drew."""
     orders = np.array(_get_1samp_orders(n, DRAWS + 1, 0, np.random.default_rng(7))[0])
-    return (2 * orders - 1).astype(np.int8)
+    signs: Array = (2 * orders - 1).astype(np.int8)
+    return signs
 
 
 def drawn(maps: Any) -> Any:
+    """Our own signs, where the maps are."""
     return kernels.sign_flips(len(maps), 0, 0, DRAWS, on_gpu=not isinstance(maps, np.ndarray))
 
 
 def products(maps: Array) -> tuple[float, float, str]:
+    """The signed sums of all draws, which are a matrix product."""
     return float(maps.size * DRAWS), FP64, "float64 multiply-adds"
 
 
@@ -180,7 +188,9 @@ def cluster_case(n: int, side: int, goal: float, threads: int) -> Case:
         within(ours.t, t, 1e-9)
         return within(given.null.mass, np.abs(null[1:]), 1e-9) + " on its signs, p equal"
 
-    peers = [Peer(f"mne, n_jobs={jobs}", mnes(maps, THRESHOLD, jobs), same, goal) for jobs in (1, threads)]
+    peers = [
+        Peer(f"mne, n_jobs={jobs}", mnes(maps, THRESHOLD, jobs), same, goal) for jobs in sorted({1, threads})
+    ]
     ours = lambda m: kernels.cluster_test(m, drawn(m), THRESHOLD)  # noqa: E731
     job = f"sign-flip cluster test, {n:,} maps {side}x{side}, {DRAWS} draws"
     return Case(job, (maps,), ours, peers, work=products(maps))
@@ -197,7 +207,7 @@ def tfce_case(n: int, side: int, threads: int) -> Case:
         return within(given.null, null[1:], 1e-9) + " on its signs, p equal"
 
     steps = {"start": 0, "step": 0.2}
-    peers = [Peer(f"mne, n_jobs={jobs}", mnes(maps, steps, jobs), same, 75) for jobs in (1, threads)]
+    peers = [Peer(f"mne, n_jobs={jobs}", mnes(maps, steps, jobs), same, 75) for jobs in sorted({1, threads})]
     ours = lambda m: kernels.tfce_test(m, drawn(m))  # noqa: E731
     job = f"TFCE test in steps, {n:,} maps {side}x{side}, {DRAWS} draws"
     return Case(job, (maps,), ours, peers, work=products(maps))
@@ -233,20 +243,22 @@ def exact_transform_case(k: int, side: int, threads: int) -> Case:
         1,
     )
     ours = lambda maps: kernels.tfce(maps, EXACT)  # noqa: E731
-    return Case(f"exact TFCE of {k:,} t maps {side}x{side}", (t,), ours, [peer], out=8.0 * t.size, on_gpu=False)
+    return Case(
+        f"exact TFCE of {k:,} t maps {side}x{side}", (t,), ours, [peer], out=8.0 * t.size, on_gpu=False
+    )
 
 
 def cases(quick: bool, threads: int) -> Iterator[tuple[str, Callable[[], Case]]]:
     """Names of the jobs, and what makes their data."""
     mne.set_log_level("ERROR")
     side, small = (40, 16) if quick else (224, 64)
-    yield "moran-geary", lambda: global_case(side, threads)
-    yield "bivariate-moran", lambda: bivariate_case(side, threads)
+    yield "moran-geary", partial(global_case, side)
+    yield "bivariate-moran", partial(bivariate_case, side)
     for draws in ("independent", "shared"):
-        yield f"local-moran-{draws}", lambda d=draws: local_case(side, threads, False, d)  # type: ignore[misc]
-        yield f"gi-star-{draws}", lambda d=draws: local_case(side, threads, True, d)  # type: ignore[misc]
-    yield "clusters-224", lambda: cluster_case(20 if quick else 100, side, 20, threads)
-    yield "clusters-32", lambda: cluster_case(50 if quick else 1000, 32, 6, threads)
-    yield "tfce-64", lambda: tfce_case(20 if quick else 100, small, threads)
-    yield "tfce-exact-64", lambda: exact_tfce_case(20 if quick else 100, small, threads)
-    yield "tfce-exact-transform", lambda: exact_transform_case(100 if quick else 1000, small, threads)
+        yield f"local-moran-{draws}", partial(local_case, side, threads, False, draws)
+        yield f"gi-star-{draws}", partial(local_case, side, threads, True, draws)
+    yield "clusters-224", partial(cluster_case, 20 if quick else 100, side, 20, threads)
+    yield "clusters-32", partial(cluster_case, 50 if quick else 1000, 32, 6, threads)
+    yield "tfce-64", partial(tfce_case, 20 if quick else 100, small, threads)
+    yield "tfce-exact-64", partial(exact_tfce_case, 20 if quick else 100, small, threads)
+    yield "tfce-exact-transform", partial(exact_transform_case, 100 if quick else 1000, small, threads)

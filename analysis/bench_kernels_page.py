@@ -24,7 +24,7 @@ def table(rows: list[list[str]]) -> list[str]:
 
 
 def verdict(peer: dict[str, Any]) -> str:
-    """``28x: met``; for rows without a goal of their own nothing."""
+    """The goal, and whether it is missed."""
     return f"{peer['goal']:g}x" + ("" if peer["ratio"] >= peer["goal"] else ", **missed**")
 
 
@@ -34,7 +34,7 @@ def ratios(cases: list[dict[str, Any]]) -> list[str]:
     for case in cases:
         own = f"{digits(case['ms'])} ({digits(case['ms_alone'])})"
         for at, peer in enumerate(case["peers"]):
-            note = "¹" if peer["runs"] == 1 else ""
+            note = "¹" if peer["once"] else ""
             if peer["part"] < 1:
                 note += f" ({peer['part']:.0%} of them)²"
             first = [case["job"], own] if at == 0 else ["", ""]
@@ -76,9 +76,11 @@ def written(found: dict[str, Any]) -> str:
     bandwidth = sorted(case["read_gb_s"] for case in cases)
     versions = ", ".join(f"{name} {number}" for name, number in on["versions"].items())
     head = (
-        f"{on['date']}, {on['cpu']}, {on['cores']} cores, {on['threads']} threads for ours, BLAS, and every "
-        f"peer that can use them (the others run on one: compare with the number in brackets); read "
-        f"bandwidth {bandwidth[0]:.0f} to {bandwidth[-1]:.0f} GB/s; load {on['load']:g} at the start. {versions}."
+        f"{on['date']}, {on['clock']} time, {on['cpu']}, {on['cores']} cores; "
+        f"{on['threads']} threads for ours, BLAS, and every peer that can use them (the others run on one: "
+        f"compare with the number in brackets); read "
+        f"bandwidth {bandwidth[0]:.0f} to {bandwidth[-1]:.0f} GB/s; load {on['load']:g} at the start. "
+        f"{versions}."
     )
     notes = (
         "¹ One run: it takes longer than 3 seconds. ² It works on one mask after the other, so its time is "

@@ -90,8 +90,8 @@ def ladder(attacks: list[dict[str, Any]]) -> list[str]:
         "Does it hit where this model looks? Excess of the overlap lift on each rung of evidence "
         f"(other models: {', '.join(held[0]['ladder']['others']) or 'none'}):",
         "",
-        f"| attack | {' | '.join(titles)} | evidence stops at |",
-        "|---" * (len(titles) + 2) + "|",
+        f"| attack | {' | '.join(titles)} | n | evidence |",
+        "|---" * (len(titles) + 3) + "|",
     ]
     for attack in held:
         found = attack["ladder"]
@@ -101,7 +101,7 @@ def ladder(attacks: list[dict[str, Any]]) -> list[str]:
             else f"{rung['excess']:+.3f} [{rung['low']:.3f}, {rung['high']:.3f}]"
             for rung in (*found["rungs"], found["model_noise"])
         ]
-        lines.append(f"| {attack['label']} | {' | '.join(cells)} | {found['stops_at'] or 'nowhere'} |")
+        lines.append(f"| {attack['label']} | {' | '.join(cells)} | {found['n']} | {found['outcome']} |")
     return lines
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import device
-from .checks import Array, on_device, refuse_values
+from .checks import Array, doubles, on_device, refuse_values
 from .lattice import Lattice
 
 TIE = 1e-12
@@ -196,7 +196,7 @@ def sites_of(maps: Any, name: str, lattice: Lattice, there: bool) -> Array:
         raise ValueError(
             f"{name} must be (N, {lattice.shape[0]}, {lattice.shape[1]}) as the lattice, got {maps.shape}."
         )
-    values = xp.asarray(maps, np.float64).reshape(len(maps), maps.shape[1] * maps.shape[2])
+    values = doubles(maps).reshape(len(maps), maps.shape[1] * maps.shape[2])
     if not lattice.is_full:
         values = values[:, xp.asarray(lattice.sites)]
     held: Array = xp.ascontiguousarray(values)

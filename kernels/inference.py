@@ -75,7 +75,8 @@ def p_values(observed: Array, null: Array) -> Array:
     xp: Any = device.namespace() if on_device(observed=observed, null=null) else np
     ordered = xp.sort(null.astype(np.float64))
     value = observed.astype(np.float64)
-    below = xp.searchsorted(ordered, (value - TOLERANCE * abs(value)).ravel(), side="left")
+    slack = xp.where(xp.isinf(value), 0.0, TOLERANCE * abs(value))  # inf - inf would sort last
+    below = xp.searchsorted(ordered, (value - slack).ravel(), side="left")
     p: Array = (1 + len(null) - below) / np.float64(1 + len(null))
     return p.reshape(observed.shape)
 

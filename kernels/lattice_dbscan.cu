@@ -21,7 +21,9 @@ struct Lattice {
 __device__ __forceinline__ double exact_double(double weight) { return weight; }
 __device__ __forceinline__ double exact_double(byte weight) { return (double)weight; }
 
-__device__ __forceinline__ bool fit(double weight) { return weight >= 0.0 && weight <= 1.7976931348623157e308; }
+__device__ __forceinline__ bool fit(double weight) {
+  return weight >= 0.0 && weight <= 1.7976931348623157e308;
+}
 
 // Weight in the disc of (y, x).  The order of the additions is part of the contract: a row from its
 // middle outwards, left + right first, then the rows from top to bottom.
@@ -129,8 +131,9 @@ __device__ void cluster(const WEIGHT* weights, const Lattice& image, double leas
   int wrong = 0;
   for (int p = threadIdx.x; p < n; p += blockDim.x) {
     const int y = p / image.width;
-    wrong |= !fit(exact_double(weights[p]));
-    const bool core = exact_double(weights[p]) > 0.0 && disc_weight(weights, image, y, p - y * image.width) >= least;
+    const double own = exact_double(weights[p]);
+    wrong |= !fit(own);
+    const bool core = own > 0.0 && disc_weight(weights, image, y, p - y * image.width) >= least;
     parent[p] = core ? p : -1;
   }
   if (wrong) atomicOr(bad, 1);

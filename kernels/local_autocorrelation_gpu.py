@@ -11,8 +11,11 @@ THREADS = 128
 SHARED = 48 << 10
 """Bytes of shared memory that a block's picks may take; above, they lie in global memory."""
 
+TALL = 65535
+"""Blocks at most along y, where a block takes some of the maps."""
+
 GRID = 512
-"""Blocks at most in that case."""
+"""Blocks at most in that case, over sites and maps."""
 
 
 def independent(
@@ -26,13 +29,16 @@ def independent(
         most = int(degree.max())
         needed = 4 * THREADS * most
         in_shared = needed <= min(SHARED, device.shared_memory())
-        blocks = -(-n // THREADS) if in_shared else min(-(-n // THREADS), GRID)
-        scratch = xp.empty(1 if in_shared else blocks * THREADS * most, np.uint32)
+        grid = -(-n // THREADS), min(maps, TALL)
+        if not in_shared:
+            across = min(grid[0], GRID)
+            grid = across, min(maps, max(1, GRID // across))
+        scratch = xp.empty(1 if in_shared else grid[0] * grid[1] * THREADS * most, np.uint32)
         device.load("local_autocorrelation").get_function("independent")(
-            (blocks, maps),
+            grid,
             (THREADS,),
             (
-                *(values, degree, low, high, np.int32(n), np.int32(most), np.uint64(seed)),
+                *(values, degree, low, high, np.int32(maps), np.int32(n), np.uint64(seed)),
                 *(np.uint64(first), np.int32(count), greater, less, scratch, np.int32(in_shared)),
             ),
             shared_mem=needed if in_shared else 0,
@@ -57,9 +63,9 @@ def prefix_sums(values: Array, draws: Array, sizes: Array) -> Array:
     count, most = draws.shape
     out: Array = device.namespace().empty((len(values), len(sizes), count))
     if out.size:
-        numbers = (np.int32(value) for value in (values.shape[1], len(sizes), most, count))
+        numbers = (np.int32(value) for value in (*values.shape, len(sizes), most, count))
         device.load("local_autocorrelation").get_function("prefix_sums")(
-            (-(-count // THREADS), len(values)), (THREADS,), (values, draws, sizes, *numbers, out)
+            (-(-count // THREADS), min(len(values), TALL)), (THREADS,), (values, draws, sizes, *numbers, out)
         )
     return out
 
@@ -73,15 +79,15 @@ def ranked(
     if values.size and draws.size:
         module = device.load("local_autocorrelation")
         (maps, n), (count, most) = values.shape, draws.shape
-        numbers = (np.int32(n), np.int32(len(sizes)), np.int32(count))
+        numbers = (np.int32(maps), np.int32(n), np.int32(len(sizes)), np.int32(count))
         module.get_function("ranked")(
-            (-(-n // THREADS), maps),
+            (-(-n // THREADS), min(maps, TALL)),
             (THREADS,),
             (degree, low, high, sizes, xp.ascontiguousarray(ordered), *numbers, greater, less),
         )
-        numbers = (np.int32(n), np.int32(most), np.int32(count))
+        numbers = (np.int32(maps), np.int32(n), np.int32(most), np.int32(count))
         module.get_function("put_right")(
-            (-(-count * most // THREADS), maps),
+            (-(-count * most // THREADS), min(maps, TALL)),
             (THREADS,),
             (values, degree, low, high, draws, *numbers, greater, less),
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import device
-from .checks import Array, group_index, on_device
+from .checks import Array, doubles, group_index, on_device
 from .pairs import checked, contiguous, overlap, same_words
 
 Floats = NDArray[np.float64]
@@ -142,7 +142,7 @@ def _fixed(name: str, weights: Array | None, n: int, bits: int, there: bool, xp:
     held = xp.ones(n) if weights is None else weights
     if on_device(**{name: held}) != there:
         raise TypeError(f"{name} must be where the masks are: all NumPy's or all CuPy's.")
-    held = held.astype(np.float64)
+    held = doubles(held)
     largest = float(abs(held).max()) if n and held.shape == (n,) else 0.0
     if held.shape != (n,) or not math.isfinite(largest):
         raise ValueError(f"{name} must be {n} finite numbers, got shape {held.shape} or NaN.")

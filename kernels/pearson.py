@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import device
-from .checks import Array, group_index, on_device
+from .checks import Array, doubles, group_index, on_device
 from .pair_sums import PairSums
 from .pairs import blocks
 
@@ -164,7 +164,7 @@ def _checked(a: Array, b: Array) -> tuple[Array, Array, ModuleType]:
 
 def _standard(maps: Array, xp: ModuleType) -> tuple[Array, Array, Array]:
     """Rows of mean 0 and length 1 as two whole numbers (`_split`), and which maps are constant."""
-    x = maps.astype(np.float64)
+    x = doubles(maps)
     if not bool(xp.isfinite(x).all()):
         raise ValueError("maps must be finite, got NaN or infinity: replace them or leave those maps out.")
     exponent = xp.frexp(abs(x).max(axis=1))[1]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import device
-from .checks import Array, frozen, on_device
+from .checks import Array, doubles, frozen, on_device
 from .pairs import checked, same_words
 
 
@@ -165,7 +165,7 @@ def swap_null(
         raise ValueError(f"n_resamples must not be negative, got {n_resamples}.")
     factors = []
     for name, weights in (("weights_a", weights_a), ("weights_b", weights_b)):
-        held = weights.astype(np.float64) if there else frozen(weights.astype(np.float64))
+        held = doubles(weights) if there else frozen(doubles(weights))
         finite = device.namespace().isfinite(held) if there else np.isfinite(held)
         if held.shape != (len(x),) or not bool(finite.all()):
             raise ValueError(f"{name} must be {len(x)} finite numbers, got shape {held.shape} or NaN.")

@@ -120,7 +120,7 @@ def analyze(
     *,
     attacks: Sequence[str | Attack] | None = None,
     importance: str | Importance | None = None,
-    others: Sequence[Classifier] | None = None,
+    others: Sequence[str | Classifier] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     effort: str = "default",
@@ -142,9 +142,10 @@ def analyze(
         Specifications or callables.
     importance : str or Importance, optional
         How the region of importance is found.
-    others : sequence of Classifier, optional
-        Independently trained models of the same classes: their RoI on the same images tells what
-        belongs to the image and what to this model.  The other bundled ones for a bundled model.
+    others : sequence of str or Classifier, optional
+        Independently trained models of the same classes, by name or as objects: their RoI on the
+        same images tells what belongs to the image and what to this model.  The other bundled
+        ones for a bundled model.
     out : path, optional
         The run directory; a new folder under ``runs/`` when None.
     resume : bool
@@ -211,7 +212,7 @@ def run(
     *,
     attacks: dict[str, Attack] | None = None,
     importance: Importance | None = None,
-    others: Sequence[Classifier] | None = None,
+    others: Sequence[str | Classifier] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -229,7 +230,7 @@ def run(
         classifier,
         attacks=attacks,
         importance=importance,
-        others=find_others(config, classifier) if others is None else others,
+        others=find_others(config, classifier, others),
         progress=progress,
     )
     run_analysis(context, path, resume=resume, command=command)

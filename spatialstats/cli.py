@@ -94,7 +94,11 @@ def analyze(
     device: Annotated[str, typer.Option(help="torch device of the model.")] = "cpu",
     other_model: Annotated[
         list[str] | None,
-        typer.Option(help="Independently trained model whose RoI is compared, repeatable; `none` for none."),
+        typer.Option(
+            help="Independently trained model whose RoI is compared, repeatable: a bundled name, or "
+            "package.module:attribute that loads its own weights; `none` for none. A bundled model has the "
+            "other bundled ones."
+        ),
     ] = None,
     attack: Annotated[
         list[str] | None,

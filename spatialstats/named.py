@@ -61,16 +61,20 @@ def find_model(config: Config, model: str | Classifier | nn.Module | None, datas
     return Classifier(name, config.mean, config.std, device=config.device, batch_size=config.batch_size)
 
 
-def find_others(config: Config, classifier: Classifier) -> list[Classifier]:
-    """The independently trained models that a configuration names; for a bundled model the other ones."""
+def find_others(
+    config: Config, classifier: Classifier, given: Sequence[str | Classifier] | None = None
+) -> list[Classifier]:
+    """The independently trained models that are given or named; for a bundled model the other ones."""
     bundled = list_models()
-    names = config.others
+    names = config.others if given is None else given
     if names is None:
         names = (
             tuple(name for name in bundled if name != classifier.name) if classifier.name in bundled else ()
         )
     return [
-        load_model(
+        name
+        if isinstance(name, Classifier)
+        else load_model(
             name,
             mean=None if name in bundled else config.mean,
             std=None if name in bundled else config.std,

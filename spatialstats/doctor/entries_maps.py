@@ -59,10 +59,10 @@ def _crossed(given: Mapping[str, Any]) -> Arrays:
 
 
 def _paired(given: Mapping[str, Any]) -> Arrays:
-    x, y = given["x"][:, VALID], given["y"][:, VALID].astype(np.float64)
-    return _counted(
-        "result", np.array([[u @ _weights() @ v for v in _permuted(w)] for u, w in zip(x, y, strict=True)])
-    )
+    w = _weights()
+    fixed = [x @ w for x in given["x"][:, VALID]]
+    permuted = [_permuted(y) for y in given["y"][:, VALID].astype(np.float64)]
+    return _counted("result", np.array([y @ x for x, y in zip(fixed, permuted, strict=True)]))
 
 
 def _neighbours(given: Mapping[str, Any]) -> Arrays:

@@ -10,11 +10,15 @@ from spatialstats.engine.context import Context
 from spatialstats.engine.merged import Merged
 from spatialstats.engine.plan import derive_seed
 from spatialstats.stats.colocation import swap_test
+from spatialstats.stats.intervals import proportion
 from spatialstats.stats.ladder import colocation_ladder
 
 Json = dict[str, Any]
 FEWEST = 10
 """Images with all regions below which nothing is tested."""
+
+WORSE = 0.1
+"""How much less accurate than the model another may be to be compared with."""
 
 
 def colocation_summary(context: Context, merged: Merged, name: str, effect: Json) -> Json:
@@ -47,21 +51,46 @@ def ladder_summary(context: Context, merged: Merged, name: str) -> Json | None:
     """How far the evidence goes that an attack hits where this model looks.
 
     Noise forms no RoA; what stands in for it are the same top fractions of its damaging part.
-    None with fewer than ten images that have all regions.
+    Effect maps are made of the model's gradient: an importance map that is, too, shares it with
+    them.  None with fewer than ten images that have all regions.
     """
     ok = merged["row.correct"]
     noise = next((control for control, of in context.controls.items() if of == name), None)
+    comparable = [k for k, model in enumerate(others_summary(context, merged)) if model["comparable"]]
     ladder = colocation_ladder(
         merged["mask.roi"][ok],
         merged[f"mask.{name}.roa"][ok],
         context.n_pixels,
-        others=[merged[f"mask.other.{k}"][ok] for k in range(len(context.others))],
+        others=[merged[f"mask.other.{k}"][ok] for k in comparable],
         noise=None if noise is None else merged[f"mask.{noise}.candidate"][ok],
         classes=merged["row.label"][ok],
         attack=context.attacks[name].label,
+        shared_gradient=context.config.attack_map == "effect"
+        and getattr(context.importance, "gradient", True),
         n_resamples=context.config.n_resamples,
         seed=derive_seed(context.config.seed, "ladder"),
     )
     if ladder.n < FEWEST:
         return None
-    return {**ladder.to_dict(), "others": [model.name for model in context.others]}
+    return {**ladder.to_dict(), "others": [context.others[k].name for k in comparable]}
+
+
+def others_summary(context: Context, merged: Merged) -> list[Json]:
+    """The other models: how good they are, and whether the ladder may compare with them.
+
+    A model that is far worse, random weights at the extreme, looks elsewhere because it has
+    learnt less, which would say nothing of this model.
+    """
+    own = float(merged["row.correct"].mean())
+    found = []
+    for k, model in enumerate(context.others):
+        right = merged[f"row.other.{k}.correct"]
+        found.append(
+            {
+                "name": model.name,
+                "fingerprint": model.fingerprint,
+                "clean_accuracy": proportion(right).to_dict(),
+                "comparable": bool(right.mean() >= own - WORSE),
+            }
+        )
+    return found

@@ -76,6 +76,8 @@ def controls(context: Context, seen: Seen, kind: str, mask: np.ndarray) -> Itera
         swapped = mask.copy()
         if len(has) > 1:
             swapped[has] = swapped_masks(mask[has], seed)
+        elif len(has):
+            swapped[has] = False  # no other region to swap with: its own must not stand in
         yield "swapped", swapped
     yield "blob", blob_masks(mask, seed)
     yield "scattered", scattered_masks(mask, derive_seed(context.config.seed, "scattered", seen.chunk.name))

@@ -33,8 +33,9 @@ def measure_seen(context: Context, seen: Seen) -> Arrays:
         "row.prediction": seen.prediction,
         "row.correct": ok,
         "mask.roi": kernels.pack(seen.roi),
-        **{f"mask.other.{k}": kernels.pack(roi) for k, roi in enumerate(seen.others)},
     }
+    for k, (roi, prediction) in enumerate(seen.others):
+        arrays |= {f"mask.other.{k}": kernels.pack(roi), f"row.other.{k}.correct": prediction == seen.labels}
     by_class, n = groups(seen.labels[ok], np.zeros(int(ok.sum()), np.int64), grouped_classes(context))
     arrays |= densities({"importance": seen.importance[ok], "roi": seen.roi[ok]}, by_class, n)
     arrays |= region_rows(context, seen, seen.roi[ok], None, "roi", "")

@@ -36,8 +36,8 @@ class Seen:
         float32 (n,): that maximum.
     roi : numpy.ndarray
         bool (n, H, W): region of importance.
-    others : tuple of numpy.ndarray
-        bool (n, H, W): the region of importance of each other model.
+    others : tuple of tuple of numpy.ndarray
+        Of each other model the region of importance, bool (n, H, W), and its prediction, int64 (n,).
     """
 
     chunk: Chunk
@@ -48,7 +48,7 @@ class Seen:
     importance: np.ndarray
     importance_scale: np.ndarray
     roi: np.ndarray
-    others: tuple[np.ndarray, ...]
+    others: tuple[tuple[np.ndarray, np.ndarray], ...]
 
     @property
     def correct(self) -> np.ndarray:
@@ -108,9 +108,12 @@ def see(context: Context, chunk: Chunk) -> Seen:
     logits = classifier.predict_logits(x)
     prediction = logits.argmax(1)
     scaled, scale, roi = look(context, classifier, chunk, x, prediction)
-    others = tuple(look(context, model, chunk, x, model.predict(x))[2] for model in context.others)
+    others = []
+    for model in context.others:
+        theirs = model.predict(x)
+        others.append((look(context, model, chunk, x, theirs)[2], theirs))
     labels = context.dataset.labels[chunk.rows]
-    return Seen(chunk, x, labels, prediction, logits, scaled, scale, roi, others)
+    return Seen(chunk, x, labels, prediction, logits, scaled, scale, roi, tuple(others))
 
 
 def look(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -72,12 +73,7 @@ def make_context(
                 f"labels must lie in 0..{model.n_classes - 1} for model {model.name!r}, "
                 f"got {drawn.labels.max()}: pass the model that was made for these labels."
             )
-    twins = [model.name for model in others if model.fingerprint == classifier.fingerprint]
-    if twins:
-        raise InputError(
-            f"another model must have been trained independently, but {twins[0]!r} is the model itself: "
-            "pass other weights or leave it out."
-        )
+    refuse_twins([classifier, *others], few)
     every, controls = with_controls(
         named_attacks(config, drawn) if attacks is None else dict(attacks), progress
     )
@@ -101,6 +97,22 @@ def make_context(
         others=tuple(others),
         progress=progress,
     )
+
+
+def refuse_twins(models: Sequence[Classifier], few: np.ndarray) -> None:
+    """Refuse models that are one and the same, under whatever names: they tell nothing of each other.
+
+    Raises
+    ------
+    InputError
+    """
+    logits = [model.predict_logits(few) for model in models]
+    for i, j in itertools.combinations(range(len(models)), 2):
+        if logits[i].shape == logits[j].shape and np.allclose(logits[i], logits[j], rtol=1e-5, atol=1e-6):
+            raise InputError(
+                f"other models must have been trained independently, but {models[j].name!r} gives the same "
+                f"logits as {models[i].name!r}: pass other weights or leave it out."
+            )
 
 
 def named_attacks(config: Config, dataset: Dataset) -> dict[str, Attack]:

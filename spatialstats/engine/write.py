@@ -11,6 +11,7 @@ import pandas as pd
 
 from spatialstats import __version__
 from spatialstats.density import Density
+from spatialstats.engine.colocation import others_summary
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior
 from spatialstats.engine.examples import choose_examples, example_arrays
@@ -20,7 +21,7 @@ from spatialstats.engine.merged import REGIONS, Merged
 from spatialstats.engine.plan import PHASES, make_chunks
 from spatialstats.engine.provenance import Clock, provenance
 from spatialstats.engine.reservoir import write_reservoir
-from spatialstats.engine.rundir import RESULTS, RunDirectory, atomic, read_arrays, write_arrays, write_json
+from spatialstats.engine.rundir import RESULTS, RunDirectory, atomic, write_arrays, write_json
 from spatialstats.engine.summary import attack_summary
 from spatialstats.region_table import Method, table
 from spatialstats.regions import threshold
@@ -75,7 +76,7 @@ def write_results(
             "clean_accuracy": proportion(correct).to_dict(),
             "n_correct": int(correct.sum()),
         },
-        "others": [{"name": model.name, "fingerprint": model.fingerprint} for model in context.others],
+        "others": others_summary(context, merged),
         "importance": {"name": context.importance.name, "label": context.importance.label},
         "rules": context.config.rules(),
         "attacks": attacks,
@@ -231,10 +232,11 @@ def region_tables(chunks: list[Any]) -> Iterator[pd.DataFrame]:
     """The regions of each chunk, one table a chunk."""
     for path in sorted(chunks):
         groups: dict[str, dict[str, np.ndarray]] = {}
-        for key, values in read_arrays(path).items():
-            if key.startswith(f"{REGIONS}."):
-                group, _, column = key.rpartition(".")
-                groups.setdefault(group, {})[column] = values
+        with np.load(path, allow_pickle=False) as stored:  # the maps of the reservoir stay on disk
+            for key in stored.files:
+                if key.startswith(f"{REGIONS}."):
+                    group, _, column = key.rpartition(".")
+                    groups.setdefault(group, {})[column] = stored[key]
         tables = [pd.DataFrame(columns) for columns in groups.values()]
         filled = [table for table in tables if len(table)]
         if filled:

@@ -55,6 +55,7 @@ class CaptumMethod:
     parameters: dict[str, Any] = field(default_factory=dict)
 
     signed: ClassVar[bool] = True
+    gradient: ClassVar[bool] = True  # of nearly all of them; a wrong True only holds a claim back
 
     @property
     def name(self) -> str:

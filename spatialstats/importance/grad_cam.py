@@ -34,6 +34,7 @@ class GradCam:
 
     name: ClassVar[str] = "grad-cam"
     signed: ClassVar[bool] = False
+    gradient: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

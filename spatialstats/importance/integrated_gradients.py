@@ -42,6 +42,7 @@ class IntegratedGradients:
 
     name: ClassVar[str] = "integrated-gradients"
     signed: ClassVar[bool] = True
+    gradient: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.steps < 1:

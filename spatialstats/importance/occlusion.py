@@ -40,6 +40,7 @@ class Occlusion:
 
     name: ClassVar[str] = "occlusion"
     signed: ClassVar[bool] = True
+    gradient: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.stride <= self.window:

@@ -55,6 +55,9 @@ class Importance(Protocol):
         What a reader of the report sees.
     signed : bool
         Whether negative values mean something (evidence against the class).
+    gradient : bool, optional
+        Whether maps are made of the model's gradient, as effect maps and most attacks are.
+        Taken for true where a method does not say: its overlap with them is then partly its own.
     """
 
     @property

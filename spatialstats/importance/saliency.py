@@ -27,6 +27,7 @@ class Saliency:
     name: ClassVar[str] = "saliency"
     label: ClassVar[str] = "Saliency"
     signed: ClassVar[bool] = False
+    gradient: ClassVar[bool] = True
 
     def __call__(
         self, classifier: Classifier, x: torch.Tensor, target: torch.Tensor, *, seed: int

@@ -46,6 +46,7 @@ class SmoothGrad:
 
     name: ClassVar[str] = "smoothgrad"
     signed: ClassVar[bool] = False
+    gradient: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.samples < 1 or not self.sigma > 0:

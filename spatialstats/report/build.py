@@ -166,7 +166,7 @@ def _attack(
         "control": bool(attack.get("control")),
         "bars": charts.share_bars(segments, label, f"bars-{key}", shares) if segments else None,
         "n": text.count(segments.get("n")) if segments else None,
-        "ladder": ladder.ladder_parts(attack, lifts, f"ladder-{key}"),
+        "ladder": ladder.ladder_parts(attack, lifts, f"ladder-{key}", run.results.get("others") or ()),
         "shares": tables.share_rows(segments) if segments else [],
         "reason": None if segments else effect.get("reason") or "no region of attack was formed",
         "robust": f"{text.percent(text.point(robust))} {text.bracket(robust)}",

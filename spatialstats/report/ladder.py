@@ -102,13 +102,21 @@ def ladder_rows(attack: Json) -> list[dict[str, str]]:
     ]
 
 
-def ladder_parts(attack: Json, ends: tuple[float, float], uid: str) -> dict[str, Any]:
+def ladder_parts(
+    attack: Json, ends: tuple[float, float], uid: str, models: Sequence[Json] = ()
+) -> dict[str, Any]:
     """What the page shows of one attack's ladder; an empty chart without one."""
     held = attack.get("ladder") or {}
+    right = {
+        str(model.get("name")): text.percent(text.point(model.get("clean_accuracy"))) for model in models
+    }
     return {
         "forest": ladder_forest(attack, ends, uid),
         "verdict": held.get("verdict"),
         "sentence": held.get("sentence"),
-        "others": ", ".join(held.get("others") or ()) or "none",
+        "others": ", ".join(
+            f"{name} ({right.get(name, text.DASH)} right)" for name in held.get("others") or ()
+        )
+        or "none",
         "rows": ladder_rows(attack),
     }

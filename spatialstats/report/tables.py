@@ -84,9 +84,10 @@ def deployable(row: Json) -> bool:
 
 
 def above_ceiling(row: Json) -> str | None:
-    """What must be said of a neutralized accuracy above its restoration ceiling; None below it."""
+    """What must be said of a neutralized accuracy shown to lie above its ceiling; None of others."""
     own, ceiling = text.point(row.get("neutralized")), text.point(row.get("ceiling"))
-    if own is None or ceiling is None or own <= ceiling:
+    excess_ends = text.ends(row.get("gain_over_ceiling"))
+    if own is None or ceiling is None or excess_ends is None or excess_ends[0] <= 0:
         return None
     mask = MASKS.get(str(row.get("mask")), str(row.get("mask")))
     scattered = text.point(row.get("scattered"))
@@ -139,6 +140,7 @@ def fill_rows(attack: Json) -> list[dict[str, Any]]:
         {
             "fill": row.get("fill"),
             "accuracy": cell(row.get("choose_accuracy")),
+            "clean": cell(row.get("choose_clean")),
             "chosen": bool(row.get("chosen")),
         }
         for row in attack.get("fills") or []

@@ -4,15 +4,26 @@ In the order of evidence: `colocation_ladder` (does the attack hit where *this* 
 `swap_family` and `swap_test` (same image or any image?), `location_test` (places that were
 searched), then what is only to be looked at: `explore`, and the nulls inside one image,
 `shift_test`, `phase_test`, `effective_size_test` and, as a contrast, `pixel_permutation_test`.
+Mean maps over images: `paired_test`, `sign_flip_test`, `group_test`; where with which confidence:
+`confidence_set`, `confidence_difference`.
+Autocorrelation of one map: `morans_i`, `gearys_c`, `getis_ord_g`, `join_counts`, `correlogram`, `variogram`;
+its description pixel by pixel: `local_morans_i`, `bivariate_local_morans_i`, `local_gearys_c`, `local_g`.
 """
 
 from __future__ import annotations
 
+from spatialstats.stats.autocorrelation import gearys_c, getis_ord_g, morans_i
+from spatialstats.stats.autocorrelation_result import Autocorrelation
 from spatialstats.stats.colocation import SwapTest, swap_test
+from spatialstats.stats.confidence import confidence_difference, confidence_mask, confidence_set
+from spatialstats.stats.confidence_result import ConfidenceSet
 from spatialstats.stats.controls import edge_map
 from spatialstats.stats.correction import benjamini_hochberg, benjamini_yekutieli, holm, max_t
+from spatialstats.stats.distance_bands import Correlogram, correlogram
 from spatialstats.stats.dutilleul import effective_size, effective_size_test
 from spatialstats.stats.exploratory import Exploration, explore
+from spatialstats.stats.inference import group_test, paired_test, sign_flip_test
+from spatialstats.stats.inference_result import ClusterRow, MeanMapTest
 from spatialstats.stats.intervals import (
     Interval,
     bootstrap_mean,
@@ -21,9 +32,13 @@ from spatialstats.stats.intervals import (
     ratio_interval,
     wilson,
 )
+from spatialstats.stats.joins import JoinCounts, join_counts
 from spatialstats.stats.k_function import cross_k
 from spatialstats.stats.ladder import colocation_ladder
 from spatialstats.stats.ladder_result import Ladder
+from spatialstats.stats.local import bivariate_local_morans_i, local_gearys_c, local_morans_i
+from spatialstats.stats.local_getis_ord import local_g
+from spatialstats.stats.local_result import LocalAutocorrelation
 from spatialstats.stats.location import LocationTest, location_test, window_means
 from spatialstats.stats.map_statistics import (
     bivariate_moran,
@@ -39,39 +54,62 @@ from spatialstats.stats.mask_overlap import mask_statistics
 from spatialstats.stats.phases import phase_surrogates, phase_test
 from spatialstats.stats.pixel_permutation import pixel_permutation_test
 from spatialstats.stats.rung import Rung
+from spatialstats.stats.semivariance import Variogram, variogram
 from spatialstats.stats.shifts import shift_correlations, shift_test
 from spatialstats.stats.swap import swap_family
 from spatialstats.stats.swap_result import SwapFamily, SwapRow
 
 __all__ = [
+    "Autocorrelation",
+    "ClusterRow",
+    "ConfidenceSet",
+    "Correlogram",
     "Exploration",
     "Interval",
+    "JoinCounts",
     "Ladder",
+    "LocalAutocorrelation",
     "LocationTest",
     "MapTest",
+    "MeanMapTest",
     "Rung",
     "SwapFamily",
     "SwapRow",
     "SwapTest",
+    "Variogram",
     "benjamini_hochberg",
     "benjamini_yekutieli",
+    "bivariate_local_morans_i",
     "bivariate_moran",
     "bootstrap_mean",
     "colocation_ladder",
+    "confidence_difference",
+    "confidence_mask",
+    "confidence_set",
+    "correlogram",
     "cross_k",
     "edge_map",
     "effective_size",
     "effective_size_test",
     "explore",
+    "gearys_c",
+    "getis_ord_g",
+    "group_test",
     "holm",
+    "join_counts",
     "lees_l",
+    "local_g",
+    "local_gearys_c",
+    "local_morans_i",
     "location_test",
     "manders",
     "manders_overlap",
     "mask_statistics",
     "max_t",
     "mean_interval",
+    "morans_i",
     "paired_difference",
+    "paired_test",
     "pearson",
     "phase_surrogates",
     "phase_test",
@@ -79,9 +117,11 @@ __all__ = [
     "ratio_interval",
     "shift_correlations",
     "shift_test",
+    "sign_flip_test",
     "spearman",
     "swap_family",
     "swap_test",
+    "variogram",
     "weighted_jaccard",
     "wilson",
     "window_means",

@@ -89,7 +89,7 @@ def effective_size(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float64 (N,): HW where the estimated denominator is not positive.
+        float64 (N,): 1, which says nothing, where the estimated denominator is not positive.
     """
     height, width = np.asarray(a).shape[1:]
     found = np.empty(len(a))
@@ -129,7 +129,7 @@ def _size(first: np.ndarray, second: np.ndarray, height: int, width: int) -> flo
     trace = float((pairs * first * second).sum())
     trace += (totals[0] * totals[1] / n - 2 * float((row_sums[0] * row_sums[1]).sum())) / n
     if trace <= 0:
-        return float(n)
+        return 1.0  # the estimated correlations fit no covariance: the pair says nothing
     return 1 + (n - totals[0] / n) * (n - totals[1] / n) / trace
 
 

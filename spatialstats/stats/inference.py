@@ -5,25 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
-from spatialstats import kernels
 from spatialstats.errors import InputError, unknown
-from spatialstats.stats.correction import benjamini_hochberg, benjamini_yekutieli
-from spatialstats.stats.inference_result import STATISTICS, ClusterRow, MeanMapTest, Statistic
-from spatialstats.stats.mean_map_nulls import Null, Options, cluster_counts, max_t_counts, pixel_counts, tfce_counts
-from spatialstats.stats.relabelling import Draws, relabellings_of, sign_flips_of
+from spatialstats.stats.inference_result import STATISTICS, MeanMapTest, Statistic
+from spatialstats.stats.mean_map_nulls import Null, Options, tested
+from spatialstats.stats.relabelling import relabellings_of, sign_flips_of
 from spatialstats.stats.resampling import Alternative, checked
-from spatialstats.stats.symmetry import symmetry_of
-
-FORMING_P = 0.001
-"""Parametric p of the t that forms clusters, by default."""
 
 ONE_SIGN = (
-    "sign-flipping asks whether a difference and its negative are equally likely without an effect, and these "
-    "maps are all {sign}: raw maps are refused, since even centred at their true mean skewed maps such as "
-    "lognormal ones are called significant in .6 to .9 of cases without an effect; take a paired contrast of "
-    "the same images instead, paired_test(a, b), such as attack A - B, own - other model, attack - noise."
+    "sign-flipping needs differences that are symmetric around 0 without an effect, and these maps are all "
+    "{sign}: raw maps are refused, since skewed ones, such as lognormal maps, are called significant in "
+    ".6 to .9 of cases without an effect even where they are centred at their true mean; take a paired "
+    "contrast of the same images, paired_test(a, b): attack A - B, own - other model, attack - noise."
 )
 
 
@@ -90,8 +83,8 @@ def paired_test(
     for name, maps in zip(names, (a, b), strict=True):
         if (maps == maps[0]).all():
             raise InputError(
-                f"{name} is the same map for all {len(maps)} images, so that the difference is a raw map, whose "
-                "sign cannot be flipped: give the maps of a second condition of each image."
+                f"{name} is the same map for all {len(maps)} images, so that the difference is a raw map, "
+                "whose sign cannot be flipped: give the maps of a second condition of each image."
             )
     options = _options(statistic, n_resamples, alternative, threshold, connectivity, parametric, alpha, batch)
     differences = np.subtract(a, b, dtype=np.float64)
@@ -182,11 +175,11 @@ def group_test(
     draws = relabellings_of(len(a), len(b), seed, n_resamples)
     maps = np.concatenate([a, b]).astype(np.float64)
     effect = maps[: len(a)].mean(0) - maps[len(a) :].mean(0)
-    return _tested(Null(maps, "two-sample", draws), effect, f"{names[0]} - {names[1]}", options)
+    return tested(Null(maps, "two-sample", draws), effect, f"{names[0]} - {names[1]}", options)
 
 
 def _options(
-    statistic: str,
+    statistic: Statistic,
     n_resamples: int,
     alternative: Alternative,
     threshold: float | None,
@@ -197,13 +190,15 @@ def _options(
 ) -> Options:
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
-    checked(alternative, n_resamples - 1)
+    checked(alternative, n_resamples)
+    if n_resamples < 1:
+        raise InputError(f"a test needs draws, got n_resamples = {n_resamples}: use 9999 or more.")
     if parametric and not statistic.startswith("fdr"):
         raise InputError(
-            f"parametric p-values are for fdr-bh and fdr-by, got statistic {statistic!r}: leave out parametric."
+            f"parametric p-values are for fdr-bh and fdr-by, got statistic {statistic!r}: leave it out."
         )
     if threshold is not None and not 0 < threshold < math.inf:
-        raise InputError(f"threshold must be a positive t, got {threshold}: leave it out for that of p = .001.")
+        raise InputError(f"threshold must be a positive t, got {threshold}: leave it out for p = .001.")
     if connectivity not in (1, 2):
         raise InputError(f"connectivity must be 1 (edges) or 2 (edges and corners), got {connectivity}.")
     if not 0 < alpha < 1:
@@ -217,7 +212,7 @@ def _stack(maps: np.ndarray, name: str, least: int = 2) -> np.ndarray:
     maps = np.asarray(maps)
     if maps.ndim != 3 or len(maps) < least or maps.size == 0:
         raise InputError(
-            f"{name} must be maps (N, H, W) of at least {least} image{'s' * (least > 1)}, got shape {maps.shape}."
+            f"{name} must be maps (N, H, W), N at least {least}, got shape {maps.shape}: add images."
         )
     if maps.dtype.kind not in "bfiu":
         raise InputError(f"{name} must be numbers or masks, got {maps.dtype}.")
@@ -230,4 +225,4 @@ def _sign_flip(
     differences: np.ndarray, what: str, seed: int, n_resamples: int, options: Options
 ) -> MeanMapTest:
     draws = sign_flips_of(len(differences), seed, n_resamples)
-    return _tested(Null(differences, "one-sample", draws), differences.mean(0), what, options)
+    return tested(Null(differences, "one-sample", draws), differences.mean(0), what, options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 Statistic = Literal["max-t", "cluster-extent", "cluster-mass", "tfce", "fdr-bh", "fdr-by"]
 
+WHOLE = "A cluster's p speaks of the cluster as a whole: it names no pixel in it, nor where it ends."
+SHARE = "It bounds the expected share of false ones among the marked pixels, and vouches for no single one."
+
 STATISTICS: dict[str, tuple[str, str]] = {
     "max-t": (
         "max-t, familywise over the pixels",
@@ -24,23 +26,23 @@ STATISTICS: dict[str, tuple[str, str]] = {
     ),
     "cluster-extent": (
         "number of pixels, familywise over the clusters",
-        "A cluster's p speaks of the cluster as a whole: it names no pixel in it, nor where it begins or ends.",
+        WHOLE,
     ),
     "cluster-mass": (
         "sum of abs(t), familywise over the clusters",
-        "A cluster's p speaks of the cluster as a whole: it names no pixel in it, nor where it begins or ends.",
+        WHOLE,
     ),
     "tfce": (
         "threshold-free cluster enhancement, familywise over the pixels",
-        "A pixel's score is lent by its neighbourhood: its p speaks of the area around it, not of that pixel.",
+        "A pixel's score is lent by its neighbours: its p speaks of the area around it, not of that pixel.",
     ),
     "fdr-bh": (
         "false discovery rate by Benjamini and Hochberg, for independent or positively dependent pixels",
-        "It bounds the expected share of false ones among the marked pixels, and vouches for no single pixel.",
+        SHARE,
     ),
     "fdr-by": (
         "false discovery rate by Benjamini and Yekutieli, under any dependence",
-        "It bounds the expected share of false ones among the marked pixels, and vouches for no single pixel.",
+        SHARE,
     ),
 }
 """For each statistic, what it is, and what its p does not mean."""
@@ -137,6 +139,8 @@ class MeanMapTest:
         """bool (H, W): pixels with p <= alpha, or all pixels of the clusters that have it."""
         if self.p is not None:
             return np.asarray(self.p <= self.alpha)
+        if self.labels is None:
+            return np.zeros(self.t.shape, bool)
         found = [row.label for row in self.clusters if row.p_value <= self.alpha]
         return np.isin(self.labels, found)
 
@@ -149,9 +153,9 @@ class MeanMapTest:
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON, None in place of NaN, without the maps."""
-        names = ("what", "design", "statistic", "alternative", "n", "n_second", "n_resamples", "exact", "alpha")
+        names = ("what", "design", "statistic", "alternative", "n", "n_second", "n_resamples", "exact")
         found: dict[str, Any] = {name: getattr(self, name) for name in names}
-        found |= {"threshold": finite(self.threshold), "min_p": self.min_p}
+        found |= {"alpha": self.alpha, "threshold": finite(self.threshold), "min_p": self.min_p}
         found |= {"n_significant_pixels": int(self.significant.sum()), "sentence": self.sentence}
         found["clusters"] = [{k: finite(v) for k, v in asdict(row).items()} for row in self.clusters]
         if self.symmetry is not None:
@@ -163,10 +167,11 @@ class MeanMapTest:
         import pandas as pd
 
         if self.p is None:
-            return pd.DataFrame([asdict(row) for row in self.clusters], columns=list(ClusterRow.__annotations__))
-        row, column = np.indices(self.t.shape)
-        held = {"row": row, "column": column, "effect": self.effect, "t": self.t, "p_value": self.p}
-        return pd.DataFrame({name: values.ravel() for name, values in held.items()})
+            columns = list(ClusterRow.__annotations__)
+            return pd.DataFrame([asdict(row) for row in self.clusters], columns=columns)
+        row, column = np.unravel_index(np.arange(self.t.size), self.t.shape)
+        held = {"row": row, "column": column, "effect": self.effect.ravel(), "t": self.t.ravel()}
+        return pd.DataFrame(held | {"p_value": self.p.ravel()})
 
     @property
     def sentence(self) -> str:
@@ -179,13 +184,11 @@ class MeanMapTest:
         else:
             null = "random labels of the two groups"
         draws = f"{self.n_resamples:,} draws" + (", all that there are" if self.exact else "")
-        images = f"these {self.n} images" if self.design == "sign-flip" else (
-            f"these {self.n} and {self.n_second} images"
-        )  # fmt: skip
+        images = f"{self.n}" if self.design == "sign-flip" else f"{self.n} and {self.n_second}"
         parts = [
             f"{self.what}: {self._found()}.",
             f"Tested: mean maps {SIDES[self.alternative]} ({method}), against {null}"
-            f"{f' ({draws})' if self.n_resamples else ''}, conditional on the maps of {images}.",
+            f"{f' ({draws})' if self.n_resamples else ''}, conditional on the maps of these {images} images.",
             limits,
             self.symmetry.sentence if self.symmetry is not None else "",
             self.note,
@@ -194,12 +197,11 @@ class MeanMapTest:
 
     def _found(self) -> str:
         level = f"{100 * self.alpha:g} %"
-        smallest = f"smallest {p_text(self.min_p, self.n_resamples)}" if self.n_resamples else (
-            f"smallest p = {number(self.min_p)}"
-        )  # fmt: skip
+        smallest = p_text(self.min_p, self.n_resamples) if self.n_resamples else f"p = {number(self.min_p)}"
+        smallest = f"smallest {smallest}"
         if self.p is not None:
             count = int(self.significant.sum())
-            near = "with areas around them that differ" if self.statistic == "tfce" else "that differ"
+            near = "lie in areas that differ" if self.statistic == "tfce" else "differ"
             return f"{count:,} of {self.p.size:,} pixels {near} at {level}, {smallest}"
         if not self.clusters:
             return f"no pixel has a t beyond {number(self.threshold)}, so that there is no cluster to test"
@@ -209,8 +211,3 @@ class MeanMapTest:
             f"{count} of {len(self.clusters)} clusters of t beyond {number(self.threshold)} are {what} than "
             f"chance makes them at {level}, {smallest}"
         )
-
-
-def not_applicable() -> float:
-    """The threshold of a statistic that has none."""
-    return math.nan

@@ -42,6 +42,7 @@ def colocation_ladder(
     noise: np.ndarray | None = None,
     classes: np.ndarray | None = None,
     attack: str = "attack",
+    shared_gradient: bool = False,
     n_resamples: int = 9999,
     seed: int = 0,
     confidence: float = 0.95,
@@ -77,6 +78,9 @@ def colocation_ladder(
         were more than half: then swaps go over all images and the class rung is not tested.
     attack : str
         Its name.
+    shared_gradient : bool
+        Whether RoI and RoA are both made of this model's gradient.  A field of gradients that
+        means nothing then passes every rung, so that nothing is claimed.
     n_resamples, seed : int
         Permutations; draw k is a pure function of (seed, class, k).
     confidence : float
@@ -112,6 +116,7 @@ def colocation_ladder(
     nowhere = Interval(math.nan, math.nan, math.nan, len(rows), BOOTSTRAP)
     return Ladder(
         attack=attack,
+        shared_gradient=shared_gradient,
         rungs=tuple(rungs[:5]),
         model_noise=rungs[5],
         placement=intervals.get("placement", nowhere),
@@ -192,7 +197,7 @@ def _less(values: np.ndarray, reference: np.ndarray) -> _Value:
 def _rung(key: str, value: _Value | None, interval: Interval | None, n: int, n_resamples: int) -> Rung:
     nan = math.nan
     if value is None or interval is None:
-        why = NEEDS.get(key, "as it needs two images")
+        why = NEEDS[key] if n > 1 and key in NEEDS else "as fewer than two images have all masks"
         return Rung(key, TITLES[key], nan, nan, nan, nan, nan, nan, nan, n, "none", why)
     swaps = key in (POPULATION, CLASS, CONTENT)
     return Rung(

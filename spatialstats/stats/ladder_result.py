@@ -9,7 +9,7 @@ import numpy as np
 
 from spatialstats.stats.intervals import Interval
 from spatialstats.stats.ladder_words import sentence, verdict
-from spatialstats.stats.rung import CLASS, CONTENT, MODEL_NOISE, RUNGS, Rung
+from spatialstats.stats.rung import CONTENT, MODEL_NOISE, RUNGS, Rung
 from spatialstats.stats.wording import finite
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Ladder:
     ----------
     attack : str
         Its name.
+    shared_gradient : bool
+        Whether RoI and RoA are both made of the model's gradient, so that nothing can be claimed.
     rungs : tuple of Rung
         Population, class, content, model, noise: always all five, those that could not be
         tested with NaN and the reason.
@@ -47,6 +49,7 @@ class Ladder:
     """
 
     attack: str
+    shared_gradient: bool
     rungs: tuple[Rung, ...]
     model_noise: Rung
     placement: Interval
@@ -67,15 +70,12 @@ class Ladder:
     def stops_at(self) -> str | None:
         """The first rung whose interval is not above 0; None where all are passed.
 
-        A rung that had no labels, models or noise to be tested with stops the climb, but for
-        the class rung: those above it are then measured against all images.  The content rung
-        stops nothing, since what other models' RoI share with the attack is no condition for
+        A rung that had no labels, models or noise to be tested with stops the climb.  The content
+        rung stops nothing, since what other models' RoI share with the attack is no condition for
         what this model's own RoI has beyond it.
         """
         for rung in (*self.rungs, self.model_noise):
-            if rung.key == CONTENT or (rung.key == CLASS and not rung.tested):
-                continue
-            if not rung.above:
+            if rung.key != CONTENT and not rung.above:
                 return rung.key
         return None
 
@@ -92,7 +92,14 @@ class Ladder:
     @property
     def hits(self) -> bool:
         """Whether "the attack hits where this model looks" may be said."""
-        return self.stops_at is None
+        return self.stops_at is None and not self.shared_gradient
+
+    @property
+    def outcome(self) -> str:
+        """The verdict in a few words, for a table."""
+        if self.stops_at is not None:
+            return f"stops at {self.stops_at}"
+        return "all passed, but a shared gradient" if self.shared_gradient else "hits where this model looks"
 
     @property
     def verdict(self) -> str:
@@ -113,6 +120,8 @@ class Ladder:
             "reached": self.reached,
             "stops_at": self.stops_at,
             "hits": self.hits,
+            "shared_gradient": self.shared_gradient,
+            "outcome": self.outcome,
             "verdict": self.verdict,
             "sentence": self.sentence,
             "placement": self.placement.to_dict(),

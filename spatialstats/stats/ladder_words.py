@@ -30,6 +30,13 @@ def verdict(ladder: Ladder) -> str:
     stop = ladder.stops_at
     if stop is None:
         model, noise, both = (ladder.rung(key) for key in (MODEL, NOISE, MODEL_NOISE))
+        if ladder.shared_gradient:
+            return (
+                f"Every rung is passed (this model: {with_interval(model)}; beyond noise: "
+                f"{with_interval(noise)}; both: {with_interval(both)}), but RoI and RoA are both made of "
+                "this model's gradient, which can do that by itself: nothing is claimed until it holds "
+                "with an importance that uses no gradient, such as occlusion."
+            )
         return (
             f"{CLAIM}: it overlaps this model's RoI more than that of {_models(ladder)} on the same images "
             f"({with_interval(model)}), more than equal-budget noise does ({with_interval(noise)}), and what "
@@ -92,9 +99,10 @@ def _less(rung: Rung, verb: str, *, one: bool = False) -> str:
 def _conditions(ladder: Ladder) -> str:
     strata = "within classes" if ladder.rung(CLASS).tested else "over all images"
     return (
-        f"Tested: excesses of the overlap lift on the same {ladder.n} images, paired, against pairings "
-        f"permuted {strata} ({draws_of(ladder.n_resamples)}); {100 * ladder.confidence:g} % intervals from "
-        "one bootstrap over images, conditional on these models and on the rules that make the masks. "
+        f"Measured: excesses of the overlap lift on the same {ladder.n} images, paired, doubly centred "
+        f"{strata}, and judged by {100 * ladder.confidence:g} % intervals from one bootstrap over images; "
+        f"p-values of the lower rungs are from permuted pairings ({draws_of(ladder.n_resamples)}). "
+        "Conditional on these models and on the rules that make the masks, and not corrected over attacks. "
         "It is a mean over images: it says nothing of a single image, nor that looking there is why the "
         "attack works."
     )

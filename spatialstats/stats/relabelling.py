@@ -48,27 +48,21 @@ class Draws:
     def blocks(self, batch: int | None = None) -> Iterator[np.ndarray]:
         """int8 (b, n) blocks of draws, of `batch` or of a size that fits memory."""
         size = batch or max(1, min(1024, BLOCK // self.n))
-        if self.exact:
-            rows = self._listed()
-            while block := list(itertools.islice(rows, size)):
-                yield np.stack(block)
-            return
+        groups = itertools.islice(itertools.combinations(range(self.n), self.n_first), 1, None)
         for first in range(0, self.count, size):
             count = min(size, self.count - first)
-            if self.n_first:
+            if self.n_first and self.exact:
+                signs = np.full((count, self.n), -1, np.int8)
+                at = np.array(list(itertools.islice(groups, count)))
+                np.put_along_axis(signs, at, np.int8(1), axis=1)
+                yield signs
+            elif self.n_first:
                 yield self.observed[kernels.permutations(self.n, self.seed, first, count)]
+            elif self.exact:
+                numbers = np.arange(first + 1, first + count + 1)
+                yield (1 - 2 * (numbers[:, None] >> np.arange(self.n) & 1)).astype(np.int8)
             else:
                 yield kernels.sign_flips(self.n, self.seed, first, count)
-
-    def _listed(self) -> Iterator[np.ndarray]:
-        if not self.n_first:
-            for k in range(1, 1 << self.n):
-                yield 1 - 2 * (k >> np.arange(self.n) & 1).astype(np.int8)
-            return
-        for at in itertools.islice(itertools.combinations(range(self.n), self.n_first), 1, None):
-            signs = np.full(self.n, -1, np.int8)
-            signs[list(at)] = 1
-            yield signs
 
 
 def sign_flips_of(n: int, seed: int, n_resamples: int) -> Draws:

@@ -71,10 +71,9 @@ def symmetry_of(differences: np.ndarray) -> Symmetry:
     n = len(differences)
     flat = differences.reshape(n, -1)
     pixels = _skewness(flat)
+    pixels = pixels[np.isfinite(pixels)]
     means = _skewness(flat.mean(1, dtype=np.float64)[:, None])
-    return Symmetry(
-        float(means[0]), float(np.median(pixels[np.isfinite(pixels)])) if np.isfinite(pixels).any() else 0.0, n
-    )
+    return Symmetry(float(means[0]), float(np.median(pixels)) if pixels.size else math.nan, n)
 
 
 def _skewness(columns: np.ndarray) -> np.ndarray:

@@ -1,16 +1,20 @@
 """Break each kernel in one place at a time, and show which check notices.
 
-    python tests/cuda_host/mutate.py [operation ...]
+    python tests/cuda_host/mutate.py [operation ...]            # all of them
+    python tests/cuda_host/mutate.py --each 1                   # one of each kind, as in CI
 
-Mutants are read from ``mutations/<operation>.toml``.  For each, the operation's smoke check runs in
-every order of threads, then under TSan, then under ASan and UBSan, until one of them notices; a hang is
-noticed by its time limit.  The exit status is 1 if a mutant survives.
+Mutants are read from ``mutations/<operation>.toml``; those of a header name it as their ``file``.  For
+each, the operation's smoke check runs in every order of threads, then under TSan, then under ASan and
+UBSan, until one of them notices; a hang is noticed by its time limit.  The exit status is 1 if a mutant
+survives.
 """
 
 from __future__ import annotations
 
+import argparse
 import collections
 import resource
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -38,7 +42,7 @@ class Mutant:
     operation : str
         Whose smoke check must notice.
     file : str
-        The ``.cu`` file.
+        The ``.cu`` file, or a ``.cuh`` that it includes.
     kind : str
         One of `KINDS`.
     find, replace : str
@@ -111,6 +115,8 @@ def noticed_by(mutant: Mutant, limit: float) -> str:
     """Which check notices a mutant; empty if none does."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / mutant.file).write_text(mutant.text(), encoding="utf-8")
+        if mutant.file.endswith(".cuh"):  # a file finds the header that lies beside it
+            shutil.copy(KERNELS / f"{mutant.operation}.cu", folder)
         # what it compiles goes with the folder
         extra = {"HOST_REPLACE": folder, "TMPDIR": folder}
         for sanitizer, runs in STAGES:
@@ -124,13 +130,25 @@ def noticed_by(mutant: Mutant, limit: float) -> str:
     return ""
 
 
-def main(names: list[str]) -> int:
-    """Run all mutants of the operations named (all without names); print a table."""
+def some(planted: list[Mutant], each: int | None) -> list[Mutant]:
+    """The first mutants of each kind; all of them if `each` is None."""
+    seen: collections.Counter[str] = collections.Counter()
+    kept = []
+    for mutant in planted:
+        seen[mutant.kind] += 1
+        if each is None or seen[mutant.kind] <= each:
+            kept.append(mutant)
+    return kept
+
+
+def main(names: list[str], each: int | None = None) -> int:
+    """Run the mutants of the operations named (all without names); print a table."""
     survivors = total = 0
     thin = []
     print("| operation | kind | mutant | found by |\n|---|---|---|---|")
     for name in names or operations():
-        planted = mutants(name)
+        every = mutants(name)
+        planted = some(every, each)
         limit = 5 + 5 * baseline(name)
         with ThreadPoolExecutor(PROCESSES) as pool:
             verdicts = pool.map(lambda mutant, limit=limit: noticed_by(mutant, limit), planted)
@@ -140,7 +158,7 @@ def main(names: list[str]) -> int:
                 )
                 survivors += not found
         total += len(planted)
-        counts = collections.Counter(mutant.kind for mutant in planted)
+        counts = collections.Counter(mutant.kind for mutant in every)
         thin += [f"{name}: {counts[kind]} of kind {kind}" for kind in KINDS if counts[kind] < 2]
     print(f"\n{total - survivors} of {total} mutants are noticed.")
     if thin:
@@ -149,4 +167,10 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("operation", nargs="*")
+    parser.add_argument("--each", type=int, help="how many of each kind and operation; all by default")
+    options = parser.parse_args()
+    sys.exit(main(options.operation, options.each))

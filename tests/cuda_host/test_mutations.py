@@ -30,6 +30,5 @@ def test_a_mutant_that_changes_nothing_survives() -> None:
     harmless = mutate.Mutant(
         operation, first.file, "index", first.find, f"{first.find} /* as it was */", first.nth
     )
-    outcome = sanitize.smoke(operation, extra={"HOST_REPLACE": "/nowhere"})
-    assert outcome.passed, outcome.output
     assert "as it was" in harmless.text()
+    assert mutate.noticed_by(harmless, limit=60) == ""

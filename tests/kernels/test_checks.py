@@ -7,8 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+from emulation import emulated
 
 from spatialstats.kernels import area, density
+from spatialstats.kernels.checks import doubles
 
 
 def test_arrays_from_elsewhere_are_refused_by_name() -> None:
@@ -22,3 +24,12 @@ def test_arrays_from_elsewhere_are_refused_by_name() -> None:
 def test_importing_the_kernels_does_not_import_numba() -> None:
     code = "import sys, spatialstats.kernels; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_subnormal_floats_keep_their_values_on_either_side() -> None:
+    ends = [0, 1, 0x007FFFFF, 0x00800000, 0x3F800000, 0x7F7FFFFF, 0x7F800000]
+    floats = np.array([bits | sign for bits in ends for sign in (0, 1 << 31)], np.uint32).view(np.float32)
+    expected = floats.astype(np.float64).tobytes()
+    assert doubles(floats).tobytes() == expected
+    with emulated():
+        assert doubles(floats).tobytes() == expected

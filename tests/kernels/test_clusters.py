@@ -250,3 +250,8 @@ def test_bad_input_is_refused(place: Place) -> None:
         clusters(place.put(t), 1.0, alternative="both")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at most 2\\^20 pixels"):
         clusters(place.put(np.zeros((1, 1025, 1024), np.float32)), 1.0)
+
+
+def test_infinite_values_tie_with_infinite_draws() -> None:
+    found = p_values(np.array([np.inf, 1.0, -np.inf]), np.array([np.inf, 2.0, 0.5]))
+    assert found.tolist() == [0.5, 0.75, 1.0]

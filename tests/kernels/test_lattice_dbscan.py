@@ -111,6 +111,13 @@ def test_odd_shapes_and_extremes(place: Place, shape: tuple[int, int, int], valu
     assert (found == (0 if value else -2)).all()
 
 
+def test_the_smallest_floats_are_weights(place: Place) -> None:
+    weights = np.zeros((1, 3, 5), np.float32)
+    weights[0, 1] = 1e-40, 0, 1e-45, 1e-45, 0
+    found = place.get(lattice_dbscan(place.put(weights), eps=1.5, min_samples=2e-45))
+    assert found[0, 1].tolist() == [0, -2, 1, 1, -2]
+
+
 @pytest.mark.parametrize(("order", "seed"), emulation.RUNS)
 @pytest.mark.parametrize("shared_memory", [227 << 10, 1024])
 def test_every_order_of_threads_gives_the_cpus_bits(

@@ -71,6 +71,12 @@ def test_pixels_in_another_order_give_the_same_bits(rng: np.random.Generator) ->
     assert (pearson_matrix(a, b) == pearson_matrix(a[:, order], b[:, order])).all()
 
 
+def test_the_smallest_floats_keep_their_digits(place: Place, rng: np.random.Generator) -> None:
+    whole = rng.integers(0, 1 << 20, (4, 30)).astype(np.uint32)  # of 2^-149
+    found = place.get(pearson(place.put(whole.view(np.float32)), place.put(whole[::-1].astype(np.float64))))
+    assert (found == pearson(whole.astype(np.float64), whole[::-1].astype(np.float64))).all()
+
+
 def test_constant_maps_have_no_correlation() -> None:
     a = np.array([[0.1, 0.1, 0.1], [0, 1, 3], [0, 0, 0]])
     assert np.isnan(pearson_matrix(a, a)).tolist() == [[True, True, True], [True, False, True], [True] * 3]

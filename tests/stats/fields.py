@@ -39,3 +39,10 @@ def lifts(roi: np.ndarray, roa: np.ndarray) -> np.ndarray:
 def centred(matrix: np.ndarray) -> np.ndarray:
     """Doubly centred matrix."""
     return matrix - matrix.mean(1, keepdims=True) - matrix.mean(0) + matrix.mean()
+
+
+def planted(n: int = 24, shift: float = 1.0, seed: int = 0) -> np.ndarray:
+    """Smooth symmetric differences with an effect in rows 3-7, columns 2-6."""
+    differences = smooth(np.random.default_rng(seed), n)
+    differences[:, 3:8, 2:7] += shift
+    return differences

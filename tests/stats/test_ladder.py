@@ -148,8 +148,9 @@ def test_what_was_not_tested_is_not_claimed(missing: dict[str, Any], stop: str, 
 def test_without_classes_the_upper_rungs_are_measured_over_all_images() -> None:
     found = planted(1, content=1, own=1.2, noise_content=0.7, classes=None)
     assert not found.rung("class").tested
-    assert found.hits
-    assert "permuted over all images" in found.sentence
+    assert found.stops_at == "class"
+    assert found.rung("model").above
+    assert "doubly centred over all images" in found.sentence
     alone = planted(1, content=1, own=1.2, noise_content=0.7, classes=np.arange(120))
     assert not alone.rung("class").tested
     assert alone.n_alone == 0
@@ -205,3 +206,20 @@ def test_one_image_is_not_tested_and_bad_input_is_refused() -> None:
         colocation_ladder(roi, roa, N_PIXELS, others=[roi[:4]])
     with pytest.raises(InputError, match="classes must be 9 integers"):
         colocation_ladder(roi, roa, N_PIXELS, classes=np.arange(4))
+
+
+def test_gradients_without_any_looking_pass_every_rung_and_claim_nothing() -> None:
+    rng = np.random.default_rng(11)
+    x, gradient, theirs = (smooth(rng, 120) for _ in range(3))
+    noise = rng.choice([-1.0, 1.0], gradient.shape)
+    masks = packed(
+        top(gradient * x), top(np.abs(gradient)), top(theirs * x), top(np.maximum(gradient * noise, 0))
+    )
+    roi, roa, other, of_noise = masks
+    kinds = {"others": [other], "noise": of_noise, "classes": np.arange(120) % 4, "n_resamples": 199}
+    naive = colocation_ladder(roi, roa, N_PIXELS, **kinds)
+    assert naive.stops_at is None  # which is why the caller must say what RoI and RoA are made of
+    found = colocation_ladder(roi, roa, N_PIXELS, shared_gradient=True, **kinds)
+    assert not found.hits
+    assert CLAIM not in found.sentence
+    assert "made of this model's gradient" in found.verdict

@@ -23,7 +23,7 @@ static SHIM_FN void barrier(int predicate, int line) {
   M.vote_and &= predicate != 0;
   M.vote_or |= predicate != 0;
   M.vote_count += predicate != 0;
-  char* tag = &M.block_tag[M.generation & 1];  // two tags: a fast thread's next barrier is no edge of this one
+  char* tag = &M.tags->barrier[M.generation & 1];  // two: a fast thread's next barrier is no edge of this one
   f->state = AT_BLOCK;
   f->line = line;
   M.at_block++;
@@ -75,6 +75,8 @@ static SHIM_FN void renew_memory() {
 }
 
 static SHIM_FN void begin_fibers() {
+  const size_t number = (size_t(M.blk.z) * M.gdim.y + M.blk.y) * M.gdim.x + M.blk.x;
+  M.tags = all_tags + number % TAGS;
   M.done = M.at_block = 0;
   M.vote_and = 1;
   M.vote_or = M.vote_count = 0;

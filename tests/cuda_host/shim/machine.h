@@ -65,15 +65,22 @@ struct Fiber {
   unsigned wait_mask, met;  // lanes named by the last warp intrinsic, and those of them still alive
   int line;                 // of the barrier or intrinsic that it waits in
   void* tsan;
-  void* fake;                     // ASan's
-  char arrived_tag, opened_tag;   // happens-before edges of this lane's warp intrinsics
-  Word in[WARP];                  // what the lanes brought to this lane's last warp intrinsic
+  void* fake;     // ASan's
+  Word in[WARP];  // what the lanes brought to this lane's last warp intrinsic
 };
 
 struct Warp {
   unsigned arrived, live;
   Word slot[WARP];
 };
+
+// Happens-before edges of a block's barriers, and of its lanes' warp intrinsics.  Every block of a launch
+// has tags of its own, for no block is ordered after another (4,096 of them; then the first come again).
+struct Tags {
+  char barrier[2], arrived[LARGEST_BLOCK], opened[LARGEST_BLOCK];
+};
+static constexpr unsigned TAGS = SHIM_TSAN ? 4096 : 1;
+static Tags all_tags[TAGS];
 
 // Plain arrays, since TSan watches the code of std::vector.
 struct Machine {
@@ -92,7 +99,8 @@ struct Machine {
   // votes of __syncthreads_and/or/count: those being gathered, and those of the last barrier
   int vote_and, vote_or, vote_count, res_and, res_or, res_count;
   unsigned generation = 0;
-  char block_tag[2], launch_tag;
+  Tags* tags = nullptr;
+  char launch_tag;
   void* sched_sp = nullptr;
   void* sched_tsan = nullptr;
   void* sched_fake = nullptr;

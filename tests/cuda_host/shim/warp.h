@@ -16,7 +16,7 @@ static SHIM_FN void open_if_met(unsigned warp, unsigned mask) {
   Fiber* lanes = M.fibers + warp * WARP;
   w.arrived &= ~met;
   for (unsigned l = 0; l < WARP; l++)
-    if ((met >> l) & 1) acquire(&lanes[l].arrived_tag);
+    if ((met >> l) & 1) acquire(&M.tags->arrived[warp * WARP + l]);
   for (unsigned l = 0; l < WARP; l++) {
     if (!((met >> l) & 1)) continue;
     if (lanes[l].wait_mask != mask)
@@ -24,7 +24,7 @@ static SHIM_FN void open_if_met(unsigned warp, unsigned mask) {
     for (unsigned k = 0; k < WARP; k++) lanes[l].in[k] = w.slot[k];
     lanes[l].met = met;
     lanes[l].state = READY;
-    release(&lanes[l].opened_tag);
+    release(&M.tags->opened[warp * WARP + l]);
   }
 }
 
@@ -46,10 +46,11 @@ static SHIM_FN const Word* exchange(unsigned mask, Word value, int line) {
   f->wait_mask = mask;
   f->line = line;
   f->state = AT_WARP;
-  release(&f->arrived_tag);
+  const unsigned own = f->warp * WARP + f->lane;
+  release(&M.tags->arrived[own]);
   open_if_met(f->warp, mask);
   to_scheduler();
-  acquire(&f->opened_tag);
+  acquire(&M.tags->opened[own]);
   return f->in;
 }
 

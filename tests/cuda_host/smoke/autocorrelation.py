@@ -16,7 +16,7 @@ def check() -> None:
     rng = np.random.default_rng(7)
     mask = rng.random((5, 7)) < 0.8
     for shared_memory, lattice in (
-        (227 << 10, Lattice.queen((5, 7), mask=mask, torus=True)),
+        (227 << 10, Lattice((5, 7), ((-1, 0), (0, -2), (0, 2), (1, 0)), mask=mask, torus=True)),
         (1 << 10, Lattice.distance_band((3, 258), 2, row_standardised=False)),
     ):
         values = rng.integers(-9, 10, (2, lattice.n)).astype(float)

@@ -24,10 +24,11 @@ def check() -> None:
             for s, size in enumerate(degree.tolist())
         ]
     ).T
-    for shared_memory in (227 << 10, 1 << 10):
+    for shared_memory, blocks, tall in ((227 << 10, 1, 1), (1 << 10, 1, 2), (1 << 10, 4, 2)):
         with (
             mock.patch.object(device, "shared_memory", return_value=shared_memory),
-            mock.patch.object(gpu, "GRID", 1),
+            mock.patch.object(gpu, "GRID", blocks),
+            mock.patch.object(gpu, "TALL", tall),
         ):
             greater, less = gpu.independent(values, degree, low, high, seed, first, 4)
         assert (greater == (null >= low[:, None]).sum(axis=1)).all()
