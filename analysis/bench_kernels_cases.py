@@ -29,8 +29,8 @@ class Peer:
     run : callable
     same : callable
         Takes our result and theirs, raises where they part, returns how far they agree.
-    goal : float
-        Least ratio of their time to ours.
+    goal : float or None
+        Least ratio of their time to ours; None where none was set.
     part : float
         Share of the samples that it runs on.  Its time is divided by it: only where samples are worked
         on one after the other, so that this is exact by construction.
@@ -39,7 +39,7 @@ class Peer:
     name: str
     run: Callable[[], Any]
     same: Callable[[Any, Any], str]
-    goal: float
+    goal: float | None
     part: float = 1.0
 
 
@@ -105,16 +105,17 @@ def masks_of(n: int, side: int, smooth: float, share: float) -> tuple[Array, Arr
     return noise > cut[:, None, None], rng.random((n, side, side)).astype(np.float32)
 
 
-PROPERTIES = ("label", "area", "centroid", "bbox", "intensity_mean")
+FEW = ("label", "area", "centroid", "bbox", "intensity_mean")
+ALL = (*FEW, "intensity_max", "centroid_weighted")
 
 
-def scikit_image(masks: Array, weights: Array) -> tuple[Array, dict[str, Array]]:
+def scikit_image(masks: Array, weights: Array, properties: tuple[str, ...]) -> tuple[Array, dict[str, Array]]:
     """Label and measure every mask, one after the other."""
     from skimage import measure
 
     label, table = cast(Any, measure.label), cast(Any, measure.regionprops_table)  # untyped
     labels = [label(mask, connectivity=1) for mask in masks]
-    tables = [table(a, b, properties=PROPERTIES) for a, b in zip(labels, weights, strict=True)]
+    tables = [table(a, b, properties=properties) for a, b in zip(labels, weights, strict=False)]
     return np.stack(labels), {name: np.concatenate([of[name] for of in tables]) for name in tables[0]}
 
 
@@ -128,24 +129,31 @@ def region_values(ours: Any, theirs: tuple[Array, dict[str, Array]]) -> str:
     within(regions.mass[:n] / regions.area[:n], table["intensity_mean"], 1e-6)
     for name, of in (("centroid_row", "centroid-0"), ("centroid_col", "centroid-1")):
         within(getattr(regions, name)[:n], table[of], 1e-14)
+    if "intensity_max" in table:
+        within(regions.peak[:n], table["intensity_max"], 0)
+        within(regions.weighted_row[:n], table["centroid_weighted-0"], 1e-5)
+        within(regions.weighted_col[:n], table["centroid_weighted-1"], 1e-5)
     return "labels, areas, boxes equal, centroids to 1e-14, mass to float32"
 
 
 def region_case(n: int, side: int, goal: float) -> Case:
     masks, weights = masks_of(n, side, 1.0, 0.3)
-    some = max(1, n if side == 32 else n // 5)
-    peer = Peer(
-        "skimage label + regionprops_table",
-        lambda: scikit_image(masks[:some], weights[:some]),
-        region_values,
-        goal,
-        some / n,
-    )
+    some = max(1, n // 5)
+    few, full = masks[:some], masks if side == 32 else masks[:some]
+    peers = [
+        Peer(
+            f"skimage label + regionprops_table, {what}", partial(scikit_image, part, weights, properties),
+            region_values, least, len(part) / n,
+        )
+        for what, part, properties, least in (
+            ("these properties", full, ALL, goal), ("without peak and weighted centroid", few, FEW, None),
+        )
+    ]  # fmt: skip
     ours = lambda m, w: kernels.label(m, w, connectivity=1)  # noqa: E731
     regions = len(kernels.label(masks, weights).regions)
     job = f"label and measure, {n:,} masks {side}x{side} of {regions / n:.0f} regions"
     return Case(
-        job, (masks, weights), ours, [peer],
+        job, (masks, weights), ours, peers,
         out=4 * masks.size + 128 * regions,
     )  # fmt: skip
 

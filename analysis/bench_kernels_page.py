@@ -25,6 +25,8 @@ def table(rows: list[list[str]]) -> list[str]:
 
 def verdict(peer: dict[str, Any]) -> str:
     """The goal, and whether it is missed."""
+    if peer["goal"] is None:
+        return "none set"
     return f"{peer['goal']:g}x" + ("" if peer["ratio"] >= peer["goal"] else ", **missed**")
 
 
@@ -104,9 +106,11 @@ def draw(found: dict[str, Any], to: Path) -> None:
     mpl.rcParams |= {"svg.hashsalt": "spatialstats", "svg.fonttype": "none", "font.size": 8}
     figure, axes = plt.subplots(figsize=(9, 0.25 * len(bars) + 0.8), layout="constrained")
     for row, (_, peer) in enumerate(bars):
-        met = peer["ratio"] >= peer["goal"]
+        goal = peer["goal"]
+        met = goal is None or peer["ratio"] >= goal
         axes.barh(row, peer["ratio"], color="#4477aa" if met else "#cc6677", height=0.7)
-        axes.plot([peer["goal"]] * 2, [row - 0.45, row + 0.45], color="black", linewidth=1.5)
+        if goal is not None:
+            axes.plot([goal] * 2, [row - 0.45, row + 0.45], color="black", linewidth=1.5)
     axes.set_yticks(range(len(bars)), [f"{job}: {peer['name']}" for job, peer in bars])
     axes.invert_yaxis()
     axes.set_xscale("log")

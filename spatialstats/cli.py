@@ -69,8 +69,23 @@ def other_models(names: list[str] | None) -> tuple[str, ...] | None:
     return None if not names else tuple(name for name in names if name != "none")
 
 
+def refuse_settings(context: typer.Context) -> None:
+    """Refuse settings beside --resume, which goes on with those that the run began with."""
+    allowed = {"resume", "quiet", "as_json", "debug"}
+    given = [
+        "--" + name.replace("_", "-")
+        for name in context.params
+        if name not in allowed and context.get_parameter_source(name).name == "COMMANDLINE"  # type: ignore[union-attr]
+    ]
+    if given:
+        raise InputError(
+            f"--resume goes on with the settings that the run began with: leave out {', '.join(given)}."
+        )
+
+
 @app.command(epilog=EXAMPLES)
 def analyze(
+    context: typer.Context,
     dataset: Annotated[
         str | None,
         typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz, or images.npy."),
@@ -136,6 +151,7 @@ def analyze(
     if resume is not None:
         from spatialstats.engine.rundir import RunDirectory
 
+        refuse_settings(context)
         config = Config.from_dict(RunDirectory(resume).request()["config"])
         if config.dataset == IN_MEMORY:
             raise InputError(

@@ -43,7 +43,8 @@ def spatialstats(*arguments: str, cwd: Path | None = None) -> subprocess.Complet
         (["--clean", "x.npz"], "both --clean and --adversarial"),
         (["--dataset", "images.npz"], "images.npz"),
         (["--device", "cuda"], "cuda"),
-        (["--backend", "gpu"], "run on the CPU only"),
+        (["--resume", "runs/there", "--n", "50"], "leave out --n"),
+        (["--backend", "gpu"], "keeps its maps on the CPU"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
