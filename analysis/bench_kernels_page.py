@@ -77,10 +77,10 @@ def written(found: dict[str, Any]) -> str:
     cases, on = list(found["cases"].values()), found["machine"]
     bandwidth = sorted(case["read_gb_s"] for case in cases)
     versions = ", ".join(f"{name} {number}" for name, number in on["versions"].items())
+    threads = f"{on['threads']} thread{'s' if on['threads'] > 1 else ''}"
     head = (
-        f"{on['date']}, {on['clock']} time, {on['cpu']}, {on['cores']} cores; "
-        f"{on['threads']} threads for ours, BLAS, and every peer that can use them (the others run on one: "
-        f"compare with the number in brackets); read "
+        f"{on['date']}, {on['clock']} time, {on['cpu']}, {on['cores']} cores; {threads} for ours, BLAS, and "
+        "every peer that can use them (the others run on one: compare with the number in brackets); read "
         f"bandwidth {bandwidth[0]:.0f} to {bandwidth[-1]:.0f} GB/s; load {on['load']:g} at the start. "
         f"{versions}."
     )

@@ -204,7 +204,8 @@ def scattered_masks(masks: np.ndarray, seed: int, *, rows: np.ndarray | None = N
 
 def _largest(field: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """The largest values of each row of `field`, as many as its mask (H, W) has pixels: bool (N, H, W)."""
-    order = np.argsort(-field.reshape(len(masks), -1), axis=1, kind="stable")
+    n, height, width = masks.shape
+    order = np.argsort(-field.reshape(n, height * width), axis=1, kind="stable")
     taken = np.arange(order.shape[1]) < masks.sum((1, 2))[:, None]
     found = np.empty_like(taken)
     np.put_along_axis(found, order, taken, 1)
