@@ -22,6 +22,10 @@ def check() -> None:
     _check_forest(t)
     _check_maxima(t)
     _check_scores(t)
+    for p in (20, 52, 84, 116):  # the upper half of every warp takes part in the block's maximum
+        lone = np.zeros((1, *GRID))
+        lone.ravel()[p] = 9
+        assert cluster_maxima(lone, 0.3).extent[0] == 1
     # two blocks for three maps, each with its forest in global memory
     with (
         mock.patch.object(device, "shared_memory", return_value=1024),
