@@ -44,19 +44,6 @@ def on_device(**arrays: object) -> bool:
     return any(placed.values())
 
 
-def require_numpy(**arrays: object) -> None:
-    """Refuse arrays that live elsewhere than in NumPy.
-
-    Raises
-    ------
-    TypeError
-    """
-    if on_device(**arrays):
-        raise TypeError(
-            f"{', '.join(arrays)} must be NumPy arrays here, got CuPy's: pass cupy.asnumpy of them."
-        )
-
-
 def doubles(array: Array) -> Array:
     """Return the values of an array as float64, subnormal ones too, where it lives.
 

@@ -168,13 +168,13 @@ class Lattice(Layout):
 def lag(padded: Array, offsets: Iterable[tuple[int, int]], shape: tuple[int, int]) -> Array:
     """Add the stencil's shifted images up, one after the other: the same bits wherever it runs."""
     border = [(size - length) // 2 for size, length in zip(padded.shape[1:], shape, strict=True)]
-    total = None
-    for row, col in offsets:
-        top, left = border[0] + row, border[1] + col
-        part = padded[:, top : top + shape[0], left : left + shape[1]]
-        if total is None:
-            total = part + 0.0
-        else:
-            total += part
-    assert total is not None
+    (row, col), *others = offsets
+    total = _shifted(padded, border[0] + row, border[1] + col, shape) + 0.0
+    for row, col in others:
+        total += _shifted(padded, border[0] + row, border[1] + col, shape)
     return total
+
+
+def _shifted(padded: Array, top: int, left: int, shape: tuple[int, int]) -> Array:
+    part: Array = padded[:, top : top + shape[0], left : left + shape[1]]
+    return part
