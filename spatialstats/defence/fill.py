@@ -21,11 +21,14 @@ class Fill(ABC):
         What it is called in a specification, and in a report.
     differentiable : bool
         Whether its gradient is the true one.  Where it is not, a gradient still flows.
+    reads_hidden : bool
+        Whether the new values depend on the pixels that they replace.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     differentiable: ClassVar[bool] = True
+    reads_hidden: ClassVar[bool] = False
 
     @abstractmethod
     def values(self, x: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:

@@ -38,6 +38,7 @@ class LowRank(Fill):
     name: ClassVar[str] = "svd"
     label: ClassVar[str] = "truncated SVD"
     differentiable: ClassVar[bool] = False
+    reads_hidden: ClassVar[bool] = True
     rank: int = 2
 
     def __post_init__(self) -> None:
