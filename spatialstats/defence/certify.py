@@ -146,13 +146,13 @@ def others(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return logits.scatter(2, y[:, None, None].expand(-1, logits.shape[1], 1), -torch.inf).amax(2)
 
 
-def refuse_broken(certificates: Certificates, broken: np.ndarray) -> None:
+def refuse_broken(certified: np.ndarray, broken: np.ndarray) -> None:
     """Stop where an attack within the certified threat changed a certified answer.
 
     Parameters
     ----------
-    certificates : Certificates
-        Of the images.
+    certified : numpy.ndarray
+        bool (N,): `Certificates.certified`.
     broken : numpy.ndarray
         bool (N,): whether an attack inside the certified threat made the defence wrong.
 
@@ -162,7 +162,7 @@ def refuse_broken(certificates: Certificates, broken: np.ndarray) -> None:
         If an image is certified and broken: either the proof's assumptions do not hold for this
         model (a prediction that depends on its batch, a randomized forward), or there is a bug.
     """
-    both = np.flatnonzero(certificates.certified & np.asarray(broken, bool))
+    both = np.flatnonzero(np.asarray(certified, bool) & np.asarray(broken, bool))
     if len(both):
         raise RuntimeError(
             f"images {both[:5].tolist()} are certified and were broken inside the certified threat: the "

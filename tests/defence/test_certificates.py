@@ -63,7 +63,7 @@ def test_no_patch_of_any_content_at_any_place_breaks_a_certified_image(seed: int
         [not survives(defence, image, int(label), everywhere) for image, label in zip(x, y, strict=True)]
     )
     assert not (found.certified & broken).any()
-    refuse_broken(found, broken)
+    refuse_broken(found.certified, broken)
     # Neither claim is empty: some images are certified, and some can be broken.
     assert found.certified.any()
     assert broken.any()
@@ -198,10 +198,10 @@ def test_a_certified_image_that_was_broken_stops_everything() -> None:
     model, x, y = toy(0)
     found = certify(PatchCleanser(model, PATCH, 3), x, y)
     broken = np.zeros(len(x), bool)
-    refuse_broken(found, broken)
+    refuse_broken(found.certified, broken)
     broken[np.flatnonzero(found.certified)[0]] = True
     with pytest.raises(RuntimeError, match="certified and were broken"):
-        refuse_broken(found, broken)
+        refuse_broken(found.certified, broken)
 
 
 def test_gradients_reach_the_image_through_the_masked_predictions() -> None:

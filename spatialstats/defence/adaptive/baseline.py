@@ -1,0 +1,91 @@
+"""The undefended model under as many tried examples and gradients as the defence got."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from spatialstats.attacks.ascent import Best
+from spatialstats.attacks.seeds import derived
+from spatialstats.defence.adaptive.effort import Effort
+from spatialstats.defence.adaptive.end_to_end import white_box
+from spatialstats.defence.adaptive.gradient_free import square
+from spatialstats.defence.adaptive.job import Job, attempted
+from spatialstats.defence.adaptive.outcome import Outcome
+from spatialstats.defence.adaptive.suite import verdict
+from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.defence.rivals.plain import Undefended
+from spatialstats.models import Classifier
+
+__all__ = ["allowance", "run_baseline"]
+
+
+def allowance(outcomes: list[Outcome]) -> tuple[int, int]:
+    """The most examples tried and gradients taken of any one image, over all attacks on a defence."""
+    ran = [one for one in outcomes if one.ran]
+    if not ran:
+        return 1, 1
+    return (
+        int(np.sum([one.tried for one in ran], 0).max()),
+        int(np.sum([one.gradients for one in ran], 0).max()),
+    )
+
+
+def run_baseline(
+    classifier: Classifier,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    threat: Threat,
+    effort: Effort,
+    seed: int,
+    *,
+    tried: int,
+    gradients: int,
+) -> Outcome:
+    """APGD from many starts until the gradients are spent, then Square with what is left of the trials.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Without a defence.
+    x, y, threat, effort, seed
+        As for `run_attack_on`.
+    tried, gradients : int
+        What an image may take; see `allowance`.
+    """
+    target = Target(Undefended(classifier), classifier, len(x), draws=1, seed=seed)
+    target.probe(x)
+    rows = torch.arange(len(x))
+    with target.watched():
+        right = verdict(target, x, y, rows, 0)
+        shares = replace(effort, passes=10**9)
+        steps = max(1, min(effort.steps, gradients))
+        if threat.norm == "patch":
+            job = Job(target, x, y, threat, replace(shares, places=max(1, gradients // steps)), seed, right)
+        else:
+            job = Job(target, x, y, threat, replace(shares, restarts=max(1, gradients // steps)), seed, right)
+        best: Best = attempted(job, white_box)
+        left = right & (best.margin >= 0)
+        queries = tried - int(target.tried.max()) - 1
+        if bool(left.any()) and queries > 0:
+            last = Job(target, x, y, threat, replace(shares, queries=queries), int(derived(seed, 1)), left)
+            best.merge(square(last), rows)
+        spent = target.tried.clone()
+        robust = right.clone()
+        hit = (right & torch.isfinite(best.margin)).nonzero()[:, 0]
+        robust[hit] = verdict(target, best.x_adv[hit], y[hit], hit, 0)
+    return Outcome(
+        "baseline",
+        robust.numpy(),
+        best.margin.numpy().astype(np.float32),
+        spent.numpy(),
+        target.gradients.numpy().copy(),
+        target.passes,
+        0.0,
+        "",
+        {"threat": threat.spec, "effort": effort.name, "seed": seed, "tried": tried, "gradients": gradients},
+        best.x_adv.numpy(),
+    )

@@ -1,0 +1,131 @@
+"""How long an adaptive evaluation takes, before it is begun."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from spatialstats.attacks.dlr import dlr
+from spatialstats.defence.adaptive.effort import Effort
+from spatialstats.defence.adaptive.job import Job
+from spatialstats.defence.adaptive.suite import ATTACKS, why_not
+from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.defence.defence import Defence
+from spatialstats.models import Classifier
+
+__all__ = ["Estimate", "estimate"]
+
+DOUBLED, CURVE = 2.0, ("transfer", "white-box")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Upper bounds: what it takes if no image is broken before the end.
+
+    Parameters
+    ----------
+    seconds : float
+        Altogether, on this machine.
+    tried, gradients : int
+        Of one image, over all attacks of the plain budget.
+    seconds_of_a_prediction, seconds_of_a_gradient : float
+        Measured, of one image.
+    attacks : tuple of str
+        Which apply.
+    """
+
+    seconds: float
+    tried: int
+    gradients: int
+    seconds_of_a_prediction: float
+    seconds_of_a_gradient: float
+    attacks: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """For the command line."""
+        hours = self.seconds / 3600
+        span = f"{hours:.1f} hours" if hours >= 1 else f"{max(1.0, self.seconds / 60):.0f} minutes"
+        return (
+            f"At most {span}: {len(self.attacks)} attacks with up to {self.tried} examples and "
+            f"{self.gradients} gradients an image, twice the budget on what resists, and the curve; "
+            "images that are broken early cost less."
+        )
+
+
+def estimate(
+    defence: Defence,
+    classifier: Classifier,
+    x: Any,
+    y: Any,
+    threat: Threat | str,
+    effort: Effort | str = "default",
+    *,
+    images: int | None = None,
+) -> Estimate:
+    """Measure a few passes and multiply.
+
+    Parameters
+    ----------
+    defence, classifier, threat, effort
+        As for `evaluate_adaptive`.
+    x, y : arrays or Tensors
+        A few images and labels are enough.
+    images : int, optional
+        How many will be attacked; the effort's number when left out.
+    """
+    threat, effort = Threat.parse(threat), Effort.named(effort)
+    few = classifier.as_images(x)[:8].cpu()
+    labels = torch.as_tensor(y, dtype=torch.int64)[:8]
+    target = Target(defence, classifier, len(few), draws=effort.draws, seed=0)
+    target.probe(few)
+    rows = torch.arange(len(few))
+
+    def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return dlr(defence.relaxed(part), labels[index]), None
+
+    forward = _timed(lambda: target.logits(few, rows)) / len(few)
+    backward = _timed(lambda: target.gradient(value, few, rows)) / len(few) / target.draws
+    job = Job(target, few, labels, threat, effort, 0, torch.ones(len(few), dtype=torch.bool))
+    names = tuple(name for name in ATTACKS if not why_not(name, job))
+    spent = {name: nominal(name, job) for name in names}
+    seconds = {name: forward * tried + backward * slopes for name, (tried, slopes) in spent.items()}
+    total = sum(seconds.values())
+    if effort.doubling:
+        total += sum(DOUBLED * took for name, took in seconds.items() if name not in ("noise", "screening"))
+    total += len(effort.curve) * sum(seconds.get(name, 0.0) for name in CURVE)
+    n = images or effort.images
+    tried, slopes = (sum(part[k] for part in spent.values()) for k in (0, 1))
+    return Estimate(total * n, tried, slopes, forward, backward, names)
+
+
+def nominal(name: str, job: Job) -> tuple[int, int]:
+    """Deployed predictions and gradients of one image in an attack that breaks nothing."""
+    draws, patch = job.target.draws, job.threat.norm == "patch"
+    places = 1
+    for length in job.x.shape[-2:]:
+        places *= -(-(length - int(job.threat.epsilon) + 1) // job.effort.stride) if patch else 1
+    if name == "noise":
+        return job.effort.draws * draws, 0
+    if name == "square":
+        return job.queries * draws, 0
+    screened = places if patch else 0
+    if name == "screening":
+        return screened, draws
+    rounds = min(job.effort.places, places) if patch else job.effort.restarts
+    steps = rounds * job.steps
+    many = {"every-mask": job.effort.masks, "saliency-hiding": 3}.get(name, 1)
+    asked = 0 if job.target.exact and name != "transfer" else -(-steps // job.target.every)
+    return screened + asked * draws, steps * many * draws
+
+
+def _timed(call: Any) -> float:
+    """Seconds of a second call; the first one warms up."""
+    call()
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began

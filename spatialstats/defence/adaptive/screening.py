@@ -1,0 +1,129 @@
+"""Where on an image a patch does most: every place tried once, before any is optimised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from spatialstats.attacks.losses import lead
+from spatialstats.attacks.patch import window
+from spatialstats.defence.adaptive.effort import Effort
+from spatialstats.defence.adaptive.target import DEAR, Target
+from spatialstats.defence.adaptive.threat import Threat
+
+__all__ = ["Screened", "screen"]
+
+APART = 2  # pixels between chosen places: a neighbour is nearly the same place
+
+
+@dataclass(frozen=True)
+class Screened:
+    """The worst places of a patch.
+
+    Parameters
+    ----------
+    corners : Tensor of int64, (N, K, 2)
+        Top left corners, the worst first.
+    asked : Tensor of float32, (N, C, H, W)
+        Colours, 0 or 1, that the gradient at the image asks for.
+    best, margin : Tensor of float32, (N, C, H, W) and (N,)
+        The worst image tried, and its margin.
+    deployed : bool
+        Whether places were judged by the deployed defence; else, because one of its predictions
+        takes many passes, by the undefended model.
+    places : int
+        Places of each image.
+    rows : Tensor of bool, (N,)
+        Which images were screened; what is said of the others means nothing.
+    tried, gradients : Tensor of int64, (N,)
+        What it took; see `Target`.
+    passes : int
+        Images that went through the model.
+    """
+
+    corners: torch.Tensor
+    asked: torch.Tensor
+    best: torch.Tensor
+    margin: torch.Tensor
+    deployed: bool
+    places: int
+    rows: torch.Tensor
+    tried: torch.Tensor
+    gradients: torch.Tensor
+    passes: int
+
+
+def screen(
+    target: Target, x: torch.Tensor, y: torch.Tensor, threat: Threat, effort: Effort, right: torch.Tensor
+) -> Screened:
+    """Try a patch of the asked colours at every place.
+
+    Parameters
+    ----------
+    target : Target
+        Of its own, whose counts go into the result: many attacks share one screening.
+    x, y : Tensor, (N, C, H, W) and (N,)
+    threat : Threat
+        Of a patch.
+    effort : Effort
+        `stride` and `places`.
+    right : Tensor of bool, (N,)
+        Which images to screen; the others get places without meaning.
+    """
+    side, rows = int(threat.epsilon), right.nonzero()[:, 0]
+    threat.budget(x.shape)  # refuses a patch larger than the image
+    spans = [length - side for length in x.shape[-2:]]
+    axes = [torch.arange(0, span + 1, effort.stride) for span in spans]
+    axes = [
+        torch.cat([a, torch.tensor([s])]) if int(a[-1]) != s else a for a, s in zip(axes, spans, strict=True)
+    ]
+    places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 2)
+    deployed = target.cost <= DEAR
+
+    def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
+        logits = target.defence.relaxed(part, 0.3)
+        return -lead(logits, y[index]), None
+
+    def undefended(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return -lead(target.classifier.logits(part), y[index]), None
+
+    asked = torch.zeros_like(x)
+    slope = target.gradient(value, x[rows], rows)[0]
+    lost = (slope.flatten(1) == 0).all(1)
+    if bool(lost.any()):  # no gradient through the defence: the undefended model's
+        slope[lost] = target.gradient(undefended, x[rows[lost]], rows[lost])[0]
+    asked[rows] = (slope > 0).to(x)
+    margins = torch.full((len(x), len(places)), torch.inf)
+    best, lowest = x.clone(), torch.full((len(x),), torch.inf)
+    for k, corner in enumerate(places):
+        tried = torch.where(window(x[rows], corner.expand(len(rows), 2), side), asked[rows], x[rows])
+        if deployed:
+            found = target.margins(tried, rows, y[rows], draws=1)
+        else:
+            target.tried.index_add_(0, rows, torch.ones(len(rows), dtype=torch.int64))
+            with torch.no_grad():
+                parts = [target.classifier.logits(part) for part in tried.split(16)]
+                found = lead(torch.cat(parts), y[rows]) if parts else tried.new_zeros(0)
+        margins[rows, k] = found
+        better = found < lowest[rows]
+        best[rows[better]], lowest[rows[better]] = tried[better], found[better]
+    chosen = spread(margins, places, effort.places)
+    counts = (target.tried, target.gradients, target.passes)
+    return Screened(chosen, asked, best, lowest, deployed, len(places), right.clone(), *counts)
+
+
+def spread(margins: torch.Tensor, places: torch.Tensor, count: int) -> torch.Tensor:
+    """The worst places (N, K, 2), none within `APART` pixels of a worse one while there are others."""
+    count = min(count, len(places))
+    near = (places[:, None] - places[None]).abs().amax(2) < APART
+    left, chosen = margins.clone(), []
+    kept = torch.zeros_like(margins, dtype=torch.bool)
+    for _ in range(count):
+        # Places too near to a chosen one come last, in their order; chosen ones never again.
+        free = torch.where(torch.isinf(left), margins.clamp_max(1e6) + 1e9, left).masked_fill(kept, torch.inf)
+        at = free.argmin(1)
+        chosen.append(places[at])
+        kept[torch.arange(len(margins)), at] = True
+        left = left.masked_fill(near[at], torch.inf)
+    return torch.stack(chosen, 1)

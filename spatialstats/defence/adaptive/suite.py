@@ -1,0 +1,190 @@
+"""The attacks on a defence by name, which of them apply, and one of them run from start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from spatialstats.attacks.ascent import Best
+from spatialstats.attacks.seeds import derived
+from spatialstats.defence.adaptive import end_to_end, frozen, gradient_free, misleading, roi_only
+from spatialstats.defence.adaptive.effort import Effort
+from spatialstats.defence.adaptive.job import Attempt, Job, attempted
+from spatialstats.defence.adaptive.outcome import Outcome
+from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.defence.defence import Defence
+from spatialstats.errors import unknown
+from spatialstats.models import Classifier
+
+__all__ = ["ATTACKS", "LABELS", "run_attack_on", "survivors", "verdict", "why_not"]
+
+CLIMBS: dict[str, Attempt] = {
+    "transfer": end_to_end.transfer,
+    "white-box": end_to_end.white_box,
+    "straight-through": end_to_end.straight_through,
+    "clean-mask": frozen.clean_mask,
+    "attacked-mask": frozen.attacked_mask,
+    "every-mask": frozen.every_mask,
+    "roi-only": roi_only.roi_only,
+    "saliency-hiding": misleading.saliency_hiding,
+    "decoy": misleading.decoy,
+}
+OTHERS: dict[str, Callable[[Job], Best]] = {
+    "noise": gradient_free.noise,
+    "square": gradient_free.square,
+    "screening": gradient_free.screening,
+}
+ATTACKS = ("noise", "transfer", "screening", "square", *[name for name in CLIMBS if name != "transfer"])
+LABELS = {
+    "noise": "random noise",
+    "transfer": "transfer from the undefended model",
+    "screening": "every place of the patch, not optimised",
+    "square": "Square, no gradient",
+    "white-box": "white box, end to end",
+    "straight-through": "white box, straight through the mask",
+    "clean-mask": "mask held where the clean image has it",
+    "attacked-mask": "mask held where the attacked image has it",
+    "every-mask": "one perturbation for every mask",
+    "roi-only": "only where nothing is hidden",
+    "saliency-hiding": "saliency kept as it was",
+    "decoy": "decoy elsewhere",
+}
+MASKED = ("clean-mask", "attacked-mask", "every-mask", "roi-only")
+MOVING = ("clean-mask", "attacked-mask", "every-mask", "saliency-hiding", "decoy")
+CLEAN, VERDICT = 1_000_001, 1_000_002  # streams of randomized defences
+
+
+def why_not(name: str, job: Job) -> str:
+    """Why an attack has nothing to attack here; empty where it has."""
+    defence, family = job.target.defence, job.target.defence.family()
+    if name == "screening" and job.threat.norm != "patch":
+        return "only a patch has places"
+    if name in ("noise", "transfer", "screening", "square", "white-box"):
+        return ""
+    if name == "straight-through":
+        same = job.target.exact or type(defence).relaxed is Defence.relaxed
+        return "the white-box attack follows the defence exactly" if same else ""
+    fixed = family is not None and len(family) == 1
+    if name in MOVING and fixed:
+        return "the mask is the same for every image: the white-box attack goes through it"
+    hides = bool(job.clean_masks.any()) or (family is not None and bool(family.any()))
+    if not hides and name in (*MASKED, "saliency-hiding", "decoy"):
+        return "the defence hides no pixels of these images"
+    per_image = bool(job.clean_masks.any())
+    if name in ("clean-mask", "attacked-mask", "saliency-hiding", "decoy") and not per_image:
+        return "no mask belongs to an image: all of them are tried at once (every-mask)"
+    if name == "roi-only":
+        free = roi_only.always_open(job)
+        if free is not None and not bool(free.any()):
+            return "some mask hides every pixel, so no region is always open"
+    return ""
+
+
+def run_attack_on(
+    name: str,
+    defence: Defence,
+    classifier: Classifier,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    threat: Threat,
+    effort: Effort,
+    seed: int,
+    *,
+    only: np.ndarray | None = None,
+) -> Outcome:
+    """One attack on a defence: a pure function of its arguments.
+
+    Parameters
+    ----------
+    name : str
+        One of `ATTACKS`.
+    defence, classifier : Defence and Classifier
+        The deployed thing, and the undefended model.
+    x, y : Tensor, (N, C, H, W) and (N,)
+        Images in [0, 1] and true labels.
+    threat, effort, seed
+        What may be changed, how hard to try, and the source of everything random.
+    only : numpy.ndarray, optional
+        bool (N,): which images to attack; the others keep the defence's own verdict on them.
+
+    Returns
+    -------
+    Outcome
+    """
+    if name not in ATTACKS:
+        raise unknown("adaptive attack", name, ATTACKS)
+    target = Target(defence, classifier, len(x), draws=effort.draws, seed=int(derived(seed, 7)))
+    target.probe(x)
+    rows = torch.arange(len(x))
+    with target.watched():
+        right = verdict(target, x, y, rows, derived(seed, CLEAN))
+        chosen = right if only is None else right & torch.from_numpy(np.asarray(only, bool))
+        target.tried.zero_()
+        stream = derived(seed, 100 + ATTACKS.index(name))
+        job = Job(target, x, y, threat, effort, int(stream), chosen)
+        skipped = why_not(name, job)
+        best = Best.of(x)
+        if not skipped:
+            best = attempted(job, CLIMBS[name]) if name in CLIMBS else OTHERS[name](job)
+        tried = target.tried.clone()
+        attacked = chosen & torch.isfinite(best.margin)
+        robust = right.clone()
+        hit = attacked.nonzero()[:, 0]
+        robust[hit] = verdict(
+            target, best.x_adv[hit], y[hit], hit, derived(seed, VERDICT + ATTACKS.index(name))
+        )
+    total = int(target.gradients.sum())
+    setting: dict[str, Any] = {
+        "threat": threat.spec,
+        "effort": effort.name,
+        "seed": seed,
+        "steps": job.steps if name in CLIMBS else 0,
+        "queries": job.queries if name == "square" else 0,
+        "passes_of_a_prediction": target.cost,
+        "draws": target.draws,
+    }
+    if name == "screening" and job.screened is not None:
+        setting |= {
+            "places": job.screened.tried,
+            "screened_on": "defence" if job.screened.deployed else "model",
+        }
+    return Outcome(
+        name,
+        robust.numpy(),
+        best.margin.numpy().astype(np.float32),
+        tried.numpy(),
+        target.gradients.numpy().copy(),
+        target.passes,
+        target.blind_steps / total if total else 0.0,
+        skipped,
+        setting,
+        best.x_adv.numpy(),
+    )
+
+
+def verdict(target: Target, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, seed: int) -> torch.Tensor:
+    """bool (M,): whether the deployed defence is right, in one draw of its own seed."""
+    if not len(x):
+        return torch.zeros(0, dtype=torch.bool)
+    fresh = Target(target.defence, target.classifier, len(target.tried), draws=1, seed=int(seed))
+    fresh.cost = target.cost
+    return fresh.logits(x, rows).argmax(1) == y
+
+
+def survivors(outcomes: list[Outcome], *, randomized: bool) -> np.ndarray:
+    """bool (N,): right under every attack.
+
+    Of a randomized defence each image's attack is the one of the lowest margin in the attack's own
+    draws, and its verdict is that of a draw which no attack saw: a worst case over verdicts
+    would count bad luck as robustness lost.
+    """
+    ran = [one for one in outcomes if one.ran]
+    robust = np.stack([one.robust for one in ran])
+    if not randomized:
+        return np.asarray(robust.all(0))
+    worst = np.stack([one.margin for one in ran]).argmin(0)
+    return np.asarray(robust[worst, np.arange(robust.shape[1])])

@@ -1,0 +1,1 @@
+"""Defences of others, and plain baselines, behind the interface of `spatialstats.defence.defence`."""

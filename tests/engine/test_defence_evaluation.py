@@ -1,0 +1,231 @@
+"""`defend` on a small world: what it writes, that a cut-off run goes on, and that nothing is shown alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spatialstats.data import Dataset
+from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.defence.attackable import as_classifier
+from spatialstats.defence.registry import get_defence
+from spatialstats.engine.defences import run as engine
+from spatialstats.engine.defences.build import complete, static_attack
+from spatialstats.engine.defences.config import DefendConfig
+from spatialstats.engine.defences.run import Evaluation, defend
+from spatialstats.engine.defences.static import located, static_rows
+from spatialstats.engine.defences.store import Store
+from spatialstats.engine.progress import Silent
+from spatialstats.errors import InputError
+from spatialstats.models import Classifier
+from spatialstats.report.defence_figures import write_defence_figures
+from spatialstats.report.defences import build_defence_report
+
+SETTINGS: dict[str, Any] = {
+    "dataset": "in memory",
+    "defences": ("neutralize", "patchcleanser(per_axis=2)"),
+    "threats": ("patch:3x3",),
+    "n": 20,
+    "adaptive": 6,
+    "chunk_size": 8,
+    "batch_size": 16,
+}
+
+
+def evaluation(classifier: Classifier, dataset: Dataset, **changed: Any) -> Evaluation:
+    config = DefendConfig.of_effort("quick", **{**SETTINGS, **changed})
+    return Evaluation.of(config, dataset, classifier, Silent())
+
+
+@pytest.fixture(scope="module")
+def folder(net: torch.nn.Module, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluation that nothing cut off."""
+    classifier = Classifier(net, batch_size=16, name="blobs")
+    return defend(evaluation(classifier, dataset), tmp_path_factory.mktemp("defend") / "run")
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+def timeless(results: dict[str, Any]) -> dict[str, Any]:
+    """Without what differs between two processes that do the same."""
+    kept = json.loads(json.dumps(results))
+    kept.pop("provenance")
+    for cell in kept["cells"]:
+        cell.pop("latency_s")
+        cell.pop("undefended_latency_s")
+    return dict(kept)
+
+
+def test_no_defended_number_stands_alone(folder: Path) -> None:
+    results = results_of(folder)
+    assert [cell["spec"] for cell in results["cells"]] == [
+        "neutralize(locator=prior(attack=patch))",
+        "patchcleanser(per_axis=2, patch=3)",
+    ]
+    for cell in results["cells"]:
+        adaptive, static = cell["adaptive"], cell["static"]
+        assert cell["knowledge"]["roa"] in ("prior", "blind")
+        assert static["claim"] == "static: no robustness claim"
+        for interval in (adaptive["worst_case"], adaptive["clean"], static["static"], static["clean"]):
+            assert interval["low"] <= interval["value"] <= interval["high"]
+            assert interval["n"] in (6, 20)
+        assert adaptive["worst_case"]["value"] <= adaptive["clean"]["value"]
+        for one in adaptive["attacks"].values():
+            assert one["skipped"] or one["robust_accuracy"]["value"] >= adaptive["worst_case"]["value"]
+        worst = f"{100 * adaptive['worst_case']['value']:.1f} %"
+        assert cell["sentence"].index(worst) < cell["sentence"].index("did not know of it")
+    neutralized, cleansed = results["cells"]
+    assert neutralized["static"]["ceiling"] is not None
+    assert neutralized["static"]["blob"] is not None
+    assert neutralized["static"]["swapped"] is None  # one mask for every image: nothing to swap
+    assert neutralized["certified"] is None
+    assert cleansed["certified"]["certified"]["value"] <= cleansed["adaptive"]["worst_case"]["value"] + 0.5
+    assert results["headline"].startswith("Too weak to conclude")
+
+
+def test_an_evaluation_that_was_cut_off_goes_on_to_the_same_results(
+    folder: Path, classifier: Classifier, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Impatient(Silent):
+        def say(self, text: str) -> None:
+            asked.append(text)
+            if len(asked) == 5:
+                raise KeyboardInterrupt
+
+    first = evaluation(classifier, dataset)
+    cut = Evaluation(first.config, classifier, first.report, first.locate, Impatient())
+    with pytest.raises(KeyboardInterrupt):
+        defend(cut, tmp_path / "run")
+    assert not (tmp_path / "run" / "results.json").exists()
+    done = set((tmp_path / "run" / "units").rglob("*.json"))
+    assert done
+    before = {path: path.stat().st_mtime_ns for path in done}
+    defend(evaluation(classifier, dataset), tmp_path / "run", resume=True)
+    kept = [path for path in done if path.name != "time.json"]
+    assert all(path.stat().st_mtime_ns == before[path] for path in kept)  # nothing was done twice
+    assert timeless(results_of(tmp_path / "run")) == timeless(results_of(folder))
+
+
+def test_a_folder_of_other_settings_is_refused(
+    folder: Path, classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="is not empty"):
+        defend(evaluation(classifier, dataset), folder)
+    with pytest.raises(InputError, match=r"other settings.*seed: 0, 1"):
+        defend(evaluation(classifier, dataset, seed=1), folder, resume=True)
+    with pytest.raises(InputError, match="holds no evaluation of defences"):
+        Store(tmp_path).request()
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"defences": ("neutralise",)}, "did you mean 'neutralize'"),
+        ({"defences": ("jpeg(qualty=3)",)}, "did you mean 'quality'"),
+        ({"threats": ("linf=8/255",)}, "a threat is written"),
+        ({"threats": ("patch:99x99",)}, "does not fit"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_before_anything_is_written(
+    changed: dict[str, Any], sentence: str, classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        defend(evaluation(classifier, dataset, **changed), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_static_rows_are_what_their_names_say(classifier: Classifier, dataset: Dataset) -> None:
+    rows = np.arange(24)
+    x, y = dataset.read(rows), dataset.labels[rows]
+    attacked = np.clip(x + np.random.default_rng(0).normal(0, 0.2, x.shape), 0, 1).astype(np.float32)
+    defence = get_defence("neutralize(locator=frequency, fill=constant)", classifier)
+    found = static_rows(defence, classifier, x, y, attacked, seed=3)
+    masks = located(defence, classifier, attacked)
+    assert masks.any()
+    assert masks.sum((1, 2)).max() < masks[0].size
+    hidden = masks[:, None]
+    np.testing.assert_allclose(found["area"], masks.mean((1, 2)))
+    np.testing.assert_array_equal(
+        found["static"], classifier.predict(np.where(hidden, np.float32(0.5), attacked)) == y
+    )
+    np.testing.assert_array_equal(found["ceiling"], classifier.predict(np.where(hidden, x, attacked)) == y)
+    np.testing.assert_array_equal(found["clean"], as_classifier(defence).predict(x) == y)
+    assert {"swapped", "blob"} < found.keys()
+    bare = static_rows(get_defence("none", classifier), classifier, x, y, attacked, seed=3)
+    assert bare.keys() == {"clean", "static"}
+
+
+def test_a_contradicted_certificate_stops_the_evaluation(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = engine.certify
+
+    def lying(*arguments: Any) -> Any:
+        found = true(*arguments)
+        found.certified[:] = True
+        return found
+
+    monkeypatch.setattr(engine, "certify", lying)
+    settings = {"defences": ("patchcleanser(per_axis=2)",), "threats": ("patch:6x6",)}
+    with pytest.raises(RuntimeError, match="certified and were broken"):
+        defend(evaluation(classifier, dataset, **settings), tmp_path / "run")
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "threat", "whole"),
+    [
+        ("neutralize", "linf:8/255", "neutralize(locator=prior(attack=pgd-linf))"),
+        ("neutralize(fill=inpaint)", "l2:0.5", "neutralize(fill=inpaint, locator=prior(attack=pgd-l2))"),
+        ("neutralize(locator=occluded)", "patch:5x5", "neutralize(locator=occluded)"),
+        ("patchcleanser", "patch:7x7", "patchcleanser(patch=7)"),
+        ("patchcleanser(patch=3)", "patch:7x7", "patchcleanser(patch=3)"),
+        ("patchcleanser", "linf:8/255", "patchcleanser"),
+        ("oddr", "patch:5x5", "oddr"),
+    ],
+)
+def test_what_a_specification_leaves_open_is_taken_from_the_threat(
+    spec: str, threat: str, whole: str
+) -> None:
+    assert complete(spec, Threat.parse(threat)) == whole
+
+
+def test_the_static_attack_has_the_budget_of_the_threat() -> None:
+    shape = (3, 32, 32)
+    for text in ("linf:8/255", "l2:0.5", "patch:5x5"):
+        threat = Threat.parse(text)
+        assert static_attack(threat, shape).budget == threat.budget(shape)
+
+
+def test_images_are_split_by_content_and_drawn_in_a_seeded_order(
+    classifier: Classifier, dataset: Dataset
+) -> None:
+    found, again = (evaluation(classifier, dataset) for _ in range(2))
+    assert found.report.fingerprint == again.report.fingerprint
+    assert not set(found.report.digests()) & set(found.locate.digests())
+    assert evaluation(classifier, dataset, seed=9).report.digests() != found.report.digests()
+    with pytest.raises(InputError, match="pass more images"):
+        evaluation(classifier, dataset.subset([0, 1]))
+
+
+def test_the_report_holds_every_cell_and_asks_for_nothing_outside(folder: Path) -> None:
+    page = build_defence_report(folder).read_text()
+    for cell in results_of(folder)["cells"]:
+        assert cell["spec"] in page
+    assert not re.search(r"""(src|href)=["']?(https?:|//)""", page)
+    assert "no robustness claim" in page
+    written = {path.name for path in write_defence_figures(folder)}
+    assert {"accuracies.svg", "accuracies.png", "defences.csv"} <= written
+    with pytest.raises(InputError, match="holds no complete run"):
+        build_defence_report(folder / "units")
