@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from spatialstats.stats.map_statistics import FLAT
 from spatialstats.stats.orientation import Block, blocks
 from spatialstats.stats.permutation_moments import Moments
 from spatialstats.stats.resampling import Alternative, checked
+
+Result = TypeVar("Result", bound=Autocorrelation)
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,26 @@ def measured(
     statistic: Callable[[Block, Call], Part],
 ) -> Autocorrelation:
     """A statistic of all maps that vary over at least two pixels, some of them neighbours."""
+    stack, valid = stack_of(maps, mask)
+    return counted(name, [stack], valid, call, statistic, Autocorrelation)
+
+
+def counted(
+    name: str,
+    stacks: Sequence[np.ndarray],
+    valid: np.ndarray,
+    call: Call,
+    statistic: Callable[[Block, Call], Part],
+    kind: type[Result],
+) -> Result:
+    """`measured` for one stack of maps or for two of them, into a result of a kind."""
     checked(call.alternative, call.n_resamples)
     if not 0 <= call.seed < 1 << 64:
         raise InputError(f"seed must lie in [0, 2^64), got {call.seed}.")
-    stack, valid = stack_of(maps, mask)
-    floats = {
-        key: np.full(len(stack), np.nan) for key in ("values", "expected", "normality", "randomisation")
-    }
-    counts = {key: np.zeros(len(stack), np.int64) for key in ("n_greater", "n_less")}
-    for block in blocks([stack], valid, call.lattice):
+    n = len(valid)
+    floats = {key: np.full(n, np.nan) for key in ("values", "expected", "normality", "randomisation")}
+    counts = {key: np.zeros(n, np.int64) for key in ("n_greater", "n_less")}
+    for block in blocks(stacks, valid, call.lattice):
         block = varying(block)
         if not len(block.maps):
             continue
@@ -64,7 +78,7 @@ def measured(
         for key in counts:
             counts[key][block.maps] = getattr(found.counts, key)
     inside = valid if call.lattice.mask is None else valid & call.lattice.mask
-    return Autocorrelation(
+    return kind(
         statistic=name,
         values=floats["values"],
         expected=floats["expected"],

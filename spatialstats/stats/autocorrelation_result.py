@@ -159,9 +159,14 @@ class Autocorrelation:
         )
 
     @property
+    def limits(self) -> str:
+        """What it does not mean."""
+        return LIMITS
+
+    @property
     def sentence(self) -> str:
         """What was tested, against what, and what it does not mean."""
-        return f"{self.finding}. {self.null} {LIMITS}"
+        return f"{self.finding}. {self.null} {self.limits}"
 
     @property
     def _reason(self) -> str:

@@ -79,16 +79,17 @@ class SwapTest:
     drawn_spread: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers ready for JSON, None in place of NaN, without the arrays."""
+        """The numbers ready for JSON, None in place of NaN, and the sentence, without the arrays."""
         numbers = ("observed", "swapped", "effect", "low", "high", "p_value", "z")
         names = (*numbers, "n", "n_empty", "n_resamples", "n_greater", "n_less", "alternative")
-        return {"statistic": "overlap lift", **{name: finite(getattr(self, name)) for name in names}}
+        found = {name: finite(getattr(self, name)) for name in names}
+        return {"statistic": "overlap lift", **found, "sentence": self.sentence}
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas table of one row: the numbers of `to_dict`."""
         import pandas as pd
 
-        return pd.DataFrame([self.to_dict()])
+        return pd.DataFrame([self.to_dict()]).drop(columns="sentence")
 
     @property
     def sentence(self) -> str:

@@ -39,10 +39,10 @@ def confidence_set(
     """Confidence sets of the pixels whose mean over the population of images is above c.
 
     With the sample's mean m and its standard error s, the inner set is {m >= c + q s} and the outer one
-    {m >= c - q s}; q is the quantile of the largest abs(G) on the boundary of {m > c}, where G is a wild
-    t-bootstrap of the residuals: each image's residuals times a random sign, divided by the standard
-    deviation of the products.  The boundary lies between neighbouring pixels (4-neighbourhood), where
-    the mean, drawn as a line, meets c; residuals are interpolated to it.
+    {m >= c - q s}; q is the quantile of the largest abs(G) on the boundary of {m > c}, where G is a
+    t-bootstrap of the residuals: of resampled images, or, of masks, with a random sign for each image.  The
+    boundary lies between neighbouring pixels (4-neighbourhood), where the mean, drawn as a line, meets
+    c; residuals are interpolated to it.
 
     Parameters
     ----------
@@ -75,6 +75,9 @@ def confidence_set(
     Of masks, the distance of a frequency from c is the normal score of its exact binomial tail at c, in
     place of (m - c) / s, which is far from normal for few hits and has no s without any.  On a grid the
     sets are somewhat wide, since few of the true boundary's points fall on pixels.
+
+    The papers take random signs for numbers too.  These undo skewness, and attack maps are skewed: sets of
+    60 images of a PGD run missed the truth in 20 of 100 trials with signs, in 1 with resampled images.
 
     References
     ----------
@@ -110,7 +113,7 @@ def confidence_difference(
     sets, the second with its sign turned.  A pixel's distance is the lesser of its two distances in
     standard errors; at a point of the boundary the deviation is that of the conditions which fail just
     outside, the least of them where both do.  Images may depend on each other across the two stacks:
-    both are multiplied by the same sign of an image.
+    both are resampled, or multiplied by a sign, together.
 
     Parameters
     ----------
@@ -220,7 +223,15 @@ def _sets(
     if over == "map" or not n_boundary:
         over = "map"
         residuals, counts = map_residuals(fields)
-    draws = largest_deviations(residuals, counts, seed, n_resamples, batch, together=over == "boundary")
+    draws = largest_deviations(
+        residuals,
+        counts,
+        seed,
+        n_resamples,
+        batch,
+        together=over == "boundary",
+        signs=all(field.maps.dtype == bool for field in fields),
+    )
     quantile = quantile_of(draws, confidence)
     distance = np.minimum.reduce([field.distance for field in fields])
     estimated = np.logical_and.reduce([field.inside for field in fields])

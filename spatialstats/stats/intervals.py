@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from spatialstats.errors import InputError
+from spatialstats.stats.interval import Interval as Interval
 
 BLOCK = 1 << 21  # random numbers drawn at once
 BOOTSTRAP = "expanded percentile bootstrap"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its confidence interval.
-
-    Parameters
-    ----------
-    value, low, high : float
-        The estimate and the ends of its interval; NaN where there are none.
-    n : int
-        How many images it stands on.
-    method : str
-        What the interval is called.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    method: str
-
-    def to_dict(self) -> dict[str, float | int | None]:
-        """``value, low, high, n`` ready for JSON: None in place of NaN and infinity."""
-        ends = {"value": self.value, "low": self.low, "high": self.high}
-        return {**{k: float(v) if math.isfinite(v) else None for k, v in ends.items()}, "n": self.n}
 
 
 def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from spatialstats.errors import InputError
 from spatialstats.stats.pair_sums import PairSums, sums_of_tiles
 
 TILE = 1 << 20  # pairs held at once
+COLUMNS = 2048  # masks that one block of pairs goes over
+BLOCK = 1 << 21  # bytes of masks that are looked at, or copied, at once
+HELD = 1 << 22  # bytes up to which masks chosen out of a file are held in memory
 
 
 @dataclass(frozen=True)
@@ -60,18 +65,17 @@ class Lift:
     @property
     def exists(self) -> np.ndarray:
         """bool (N,): images whose masks are all there; only these have a lift."""
-        there = np.array([kernels.area(masks) > 0 for masks in (*self.rois, self.roa)])
+        there = np.array([present(masks) for masks in (*self.rois, self.roa)])
         return np.asarray(there.all(0))
 
     def at(self, rows: np.ndarray) -> Lift:
         """The lift of some images."""
-        rois = tuple(np.ascontiguousarray(masks[rows]) for masks in self.rois)
-        return Lift(rois, np.ascontiguousarray(self.roa[rows]), self.n_pixels)
+        return Lift(tuple(chosen(masks, rows) for masks in self.rois), chosen(self.roa, rows), self.n_pixels)
 
     def weights(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Factors of the overlaps: for each RoI's HW / |RoI|, averaged over RoIs, and 1 / |RoA|."""
         share = self.n_pixels / len(self.rois)
-        return [share / kernels.area(masks) for masks in self.rois], 1 / kernels.area(self.roa)
+        return [share / areas(masks) for masks in self.rois], 1 / areas(self.roa)
 
     def diagonal(self) -> np.ndarray:
         """float64 (N,): the lift of each image."""
@@ -113,5 +117,45 @@ class Lift:
             rows = slice(start, start + size)
             tile = np.zeros((len(self.roa[rows]), self.n))
             for first, masks in zip(firsts, self.rois, strict=True):
-                tile += first[rows, None] * kernels.overlap_matrix(masks[rows], self.roa)
+                for left in range(0, self.n, COLUMNS):
+                    columns = slice(left, left + COLUMNS)
+                    shared = kernels.overlap_matrix(masks[rows], self.roa[columns])
+                    tile[:, columns] += first[rows, None] * shared
             yield rows, tile * second
+
+
+def areas(masks: np.ndarray) -> np.ndarray:
+    """int64 (N,): pixels of packed masks, of which only a block at a time is looked at."""
+    counts = [kernels.area(masks[rows]) for rows in blocks(masks)]
+    return np.concatenate(counts) if counts else np.zeros(0, np.int64)
+
+
+def present(masks: np.ndarray) -> np.ndarray:
+    """bool (N,): which packed masks hold a pixel."""
+    return areas(masks) > 0
+
+
+def chosen(masks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some of the packed masks, C-contiguous.
+
+    Where the masks are those of a file (a `numpy.memmap`), many of them go into a temporary file
+    beside it instead of memory.
+    """
+    if len(rows) == len(masks) and bool((rows == np.arange(len(masks))).all()):
+        return masks if masks.flags.c_contiguous else np.ascontiguousarray(masks)
+    size = len(rows) * masks.shape[1] * masks.itemsize
+    if not isinstance(masks, np.memmap) or size <= HELD:
+        return np.ascontiguousarray(masks[rows])
+    beside = None if masks.filename is None else Path(masks.filename).parent
+    with tempfile.NamedTemporaryFile(dir=beside, suffix=".masks") as file:
+        for part in blocks(rows[:, None], masks.shape[1] * masks.itemsize):
+            file.write(np.ascontiguousarray(masks[rows[part]]).data)
+        file.flush()
+        # The name goes away with the block; the mapping keeps the file until it is dropped itself.
+        return np.memmap(file, masks.dtype, "r", shape=(len(rows), masks.shape[1]))
+
+
+def blocks(array: np.ndarray, row_bytes: int = 0) -> Iterator[slice]:
+    """Slices of the rows of an array (N, ...) of about `BLOCK` bytes each."""
+    size = max(1, BLOCK // max(1, row_bytes or array[:1].nbytes))
+    return (slice(start, start + size) for start in range(0, len(array), size))

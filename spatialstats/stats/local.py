@@ -1,4 +1,4 @@
-"""Local spatial association as a description of one map: local Moran, of two maps too, and local Geary."""
+"""Local Moran's I, of one map and of two, as a description: quadrants and conditional permutations."""
 
 from __future__ import annotations
 
@@ -123,38 +123,6 @@ def bivariate_local_morans_i(
     return over("Bivariate local Moran's I", [first, second], valid & other, call, _moran)
 
 
-def local_gearys_c(
-    maps: np.ndarray,
-    lattice: Neighbours = "rook",
-    *,
-    weights: Weights | None = None,
-    mask: np.ndarray | None = None,
-) -> LocalAutocorrelation:
-    """Local Geary's c of each pixel: how much it differs from its neighbours; a description, without p.
-
-    ``sum_j w_ij (z_i - z_j)^2`` of standardised values.  It is not a function of the neighbours' sum,
-    whose draws are counted, so there is no pseudo-p: expectation, variance and z are exact under
-    conditional permutation, but its distribution is skewed, and no p is made from z.
-
-    Parameters
-    ----------
-    maps, lattice, weights, mask
-        As for `local_morans_i`.
-
-    Returns
-    -------
-    LocalAutocorrelation
-
-    References
-    ----------
-    L. Anselin, *A local indicator of multivariate spatial association: extending Geary's c*,
-    Geographical Analysis 51, 2019.
-    """
-    stack, valid = stack_of(maps, mask)
-    call = LocalCall(lattice_of(stack.shape[1:], lattice, weights), 0, 0, "independent", "two-sided")
-    return over("Local Geary's c", [stack], valid, call, _geary)
-
-
 def _moran(block: Block, call: LocalCall) -> LocalPart:
     own, other = (standard(scaled(values)) for values in (block.values[0], block.values[-1]))
     own[np.abs(own) <= TIE * np.abs(own).max(axis=1, keepdims=True)] = 0.0
@@ -177,19 +145,4 @@ def _moran(block: Block, call: LocalCall) -> LocalPart:
         factor**2 * sampled(spread, sites.degree, n - 1),
         quadrants,
         counts,
-    )
-
-
-def _geary(block: Block, call: LocalCall) -> LocalPart:
-    z = standard(scaled(block.values[0]))
-    sites, n = Sites.of(block), block.lattice.n
-    total = sites.degree * z**2 - 2 * z * lagged(block, z) + lagged(block, z**2)
-    # means over all other sites of (z_i - z_j)^2 and of its square
-    third, fourth = ((z**power).sum(axis=1, keepdims=True) for power in (3, 4))
-    mean = n * (z**2 + 1) / (n - 1)
-    square = (n * z**4 + 6 * n * z**2 - 4 * z * third + fourth) / (n - 1)
-    return LocalPart(
-        sites.weight * np.maximum(total, 0.0),
-        sites.weight * sites.degree * mean,
-        sites.weight**2 * sampled(square - mean**2, sites.degree, n - 1),
     )

@@ -130,7 +130,7 @@ class LocalAutocorrelation:
         if self.quadrants is not None:
             counts = {name: int((self.quadrants == q).sum()) for q, name in QUADRANTS.items()}
             kinds = " (" + ", ".join(f"{count:,} {name}" for name, count in counts.items()) + ")"
-        drawn = "no pseudo-p: the null is known here by its mean and variance only"
+        drawn = "no pseudo-p, as nothing was drawn"
         if self.n_greater is not None:
             how = (
                 "of its own"

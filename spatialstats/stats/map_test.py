@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from spatialstats.errors import InputError
 from spatialstats.stats.intervals import bootstrap_mean
 from spatialstats.stats.resampling import Alternative
+from spatialstats.stats.tails import normal_p_values
 from spatialstats.stats.wording import draws_of, finite, number, with_interval
 
 if TYPE_CHECKING:
@@ -112,12 +112,13 @@ class MapTest:
             return f"Nothing was tested: no image has two maps that vary. {limits}"
         draws = draws_of(self.n_draws) + " an image" if self.n_draws else "analytic"
         pooled = draws_of(self.n_resamples) if self.n_resamples else "normal approximation"
+        left_out = f" ({self.n_left_out} without two maps that vary left out)" if self.n_left_out else ""
         rejected = int((self.p_values <= 0.05).sum())
         return (
             f"{self.statistic}: mean {number(self.observed)}, expected {number(self.expected)}, difference "
             f"{with_interval(self)}, p = {self.p_value:.3g} ({self.alternative}, {pooled}); {rejected} of "
             f"{self.n} images have p <= 0.05 by themselves. Tested against {against} ({draws}), conditional "
-            f"on the maps of these images. {limits}"
+            f"on the maps of these images{left_out}. {limits}"
         )
 
 
@@ -170,8 +171,7 @@ def pooled(
 
 def normal_p(z: float, alternative: Alternative) -> float:
     """p-value of a standard normal z."""
-    tail = {"two-sided": 2 * stats.norm.sf(abs(z)), "greater": stats.norm.sf(z), "less": stats.norm.cdf(z)}
-    return float(tail[alternative])
+    return float(normal_p_values(np.asarray(z), alternative))
 
 
 def varying(a: np.ndarray, b: np.ndarray) -> np.ndarray:

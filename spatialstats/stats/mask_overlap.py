@@ -10,8 +10,10 @@ import numpy as np
 from spatialstats import kernels
 from spatialstats.errors import unknown
 from spatialstats.stats.pair_sums import PairSums, sums_of_tiles
+from spatialstats.stats.pair_table import Table
 
 TILE = 1 << 20  # pairs held at once
+FEW = 2048  # images up to which a table of all pairs costs less than drawing them
 Formula = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
 
 MASK_STATISTICS: dict[str, Formula] = {
@@ -101,6 +103,8 @@ class MaskPairs:
 
     def draws(self, seed: int, n_resamples: int) -> np.ndarray:
         """Mean under the permutations ``kernels.pairing(n, seed, k)``, float64 (n_resamples,)."""
+        if self.n <= FEW:
+            return Table(np.concatenate([tile for _, tile in self._tiles()])).draws(seed, n_resamples)
         areas = self._areas()
         means = [self._of(kernels.pairing(self.n, seed, k), *areas).mean() for k in range(n_resamples)]
         return np.array(means, np.float64)

@@ -17,9 +17,16 @@ from spatialstats.stats.inference_result import ClusterRow, MeanMapTest, Statist
 from spatialstats.stats.relabelling import Draws
 from spatialstats.stats.resampling import TIE, Alternative
 from spatialstats.stats.symmetry import symmetry_of
+from spatialstats.stats.welch import welch_freedom, welch_t
 
 FORMING_P = 0.001
 """Parametric p of the t that forms clusters, by default."""
+
+
+WELCH = (
+    "t is Welch's, each group with its own variance: the p-values are exact where the groups are distributed "
+    "alike, and approximate where only their means are equal, better the more images the smaller group has."
+)
 
 
 @dataclass(frozen=True)
@@ -42,16 +49,43 @@ class Null:
     maps: np.ndarray
     design: Literal["one-sample", "two-sample"]
     draws: Draws
+    welch: bool = False
 
     @property
-    def freedom(self) -> int:
-        """Degrees of freedom of Student's t."""
+    def freedom(self) -> float | np.ndarray:
+        """Degrees of freedom of t; of Welch's in each pixel, NaN where nothing varies."""
+        if self.welch:
+            return welch_freedom(self.maps[: self.draws.n_first], self.maps[self.draws.n_first :])
         return len(self.maps) - (1 if self.design == "one-sample" else 2)
 
     def t(self) -> np.ndarray:
         """The observed t map, float64 (H, W)."""
-        held: np.ndarray = kernels.t_maps(self.maps, self.draws.observed[None], design=self.design)[0]
+        return np.asarray(self.t_of(self.draws.observed[None])[0])
+
+    def t_of(self, signs: np.ndarray) -> np.ndarray:
+        """The t maps of some relabellings, float64 (K, H, W)."""
+        if self.welch:
+            return welch_t(self.maps, signs)
+        held: np.ndarray = kernels.t_maps(self.maps, signs, design=self.design)
         return held
+
+    def maxima(self, signs: np.ndarray, threshold: float, options: Options) -> kernels.ClusterMaxima:
+        """The largest cluster statistics of some relabellings."""
+        if self.welch:
+            return kernels.cluster_maxima(
+                self.t_of(signs), threshold, connectivity=options.connectivity,
+                alternative=options.alternative,
+            )  # fmt: skip
+        return kernels.cluster_null(
+            self.maps, signs, threshold, design=self.design, connectivity=options.connectivity,
+            alternative=options.alternative,
+        )  # fmt: skip
+
+    def enhanced(self, signs: np.ndarray, how: kernels.Enhancement) -> np.ndarray:
+        """The largest enhanced scores of some relabellings, float64 (K,)."""
+        if self.welch:
+            return np.asarray(kernels.tfce_maxima(self.t_of(signs), how))
+        return np.asarray(kernels.tfce_null(self.maps, signs, how, design=self.design))
 
 
 def tested(null: Null, effect: np.ndarray, what: str, options: Options) -> MeanMapTest:
@@ -96,7 +130,9 @@ def tested(null: Null, effect: np.ndarray, what: str, options: Options) -> MeanM
 
 
 def _exchangeable(null: Null) -> str:
-    """A warning where groups of unequal size vary unequally, or nothing."""
+    """A warning where groups of unequal size vary unequally, or what Welch's t is for, or nothing."""
+    if null.welch:
+        return WELCH
     first = null.draws.n_first
     a, b = null.maps[:first], null.maps[first:]
     if min(len(a), len(b)) < 2 or max(len(a), len(b)) < 1.5 * min(len(a), len(b)):
@@ -107,7 +143,7 @@ def _exchangeable(null: Null) -> str:
     return (
         f"WARNING: the groups are of unequal size ({len(a)} and {len(b)}) and vary unequally (variances "
         f"{ratio:.2g} : 1); permuted labels then test whether the groups' maps are distributed alike, "
-        "spread included, not only their means."
+        "spread included, not only their means: variances='unequal' takes Welch's t."
     )
 
 
@@ -150,21 +186,16 @@ def _forming(null: Null, options: Options) -> float:
     if options.threshold is not None:
         return options.threshold
     tail = FORMING_P / 2 if options.alternative == "two-sided" else FORMING_P
-    return float(stats.t.isf(tail, null.freedom))
-
-
-def _maxima(null: Null, signs: np.ndarray, threshold: float, options: Options) -> kernels.ClusterMaxima:
-    return kernels.cluster_null(
-        null.maps, signs, threshold, design=null.design, connectivity=options.connectivity,
-        alternative=options.alternative,
-    )  # fmt: skip
+    freedom = np.asarray(null.freedom)
+    known = freedom[np.isfinite(freedom)]
+    return float(stats.t.isf(tail, np.median(known) if known.size else 1.0))
 
 
 def _max_t(null: Null, t: np.ndarray, options: Options) -> np.ndarray:
     threshold = _forming(null, options)
     return _summed(
         null, options.batch, _sided(t, options.alternative),
-        lambda signs: _maxima(null, signs, threshold, options).t,
+        lambda signs: null.maxima(signs, threshold, options).t,
     )  # fmt: skip
 
 
@@ -174,7 +205,7 @@ def _tfce(null: Null, t: np.ndarray, options: Options) -> np.ndarray:
         scores = np.abs(kernels.tfce(t[None], how)[0])
         return _summed(
             null, options.batch, scores,
-            lambda signs: kernels.tfce_null(null.maps, signs, how, design=null.design),
+            lambda signs: null.enhanced(signs, how),
         )  # fmt: skip
     except ValueError as error:
         raise InputError(
@@ -193,7 +224,7 @@ def _clusters(
     sizes = found.extent.astype(np.float64) if extent else found.mass
     counts = _summed(
         null, options.batch, sizes,
-        lambda signs: np.asarray(_size(_maxima(null, signs, threshold, options), extent), np.float64),
+        lambda signs: np.asarray(_size(null.maxima(signs, threshold, options), extent), np.float64),
     )  # fmt: skip
     p = _share(counts, null.draws.count)
     rows = []
@@ -223,7 +254,7 @@ def _pixel_p(null: Null, t: np.ndarray, options: Options) -> np.ndarray:
         above, below = np.zeros(t.shape, np.int64), np.zeros(t.shape, np.int64)
         size = options.batch or max(1, min(1024, (1 << 22) // t.size))
         for signs in null.draws.blocks(size):
-            drawn = kernels.t_maps(null.maps, signs, design=null.design)
+            drawn = null.t_of(signs)
             above += (drawn >= t - tie).sum(0)
             below += (drawn <= t + tie).sum(0)
         upper, lower = _share(above, null.draws.count), _share(below, null.draws.count)

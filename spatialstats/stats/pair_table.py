@@ -13,6 +13,9 @@ from spatialstats.stats.pair_sums import PairSums, sums_of_tiles
 MAX_IMAGES = 4096  # 128 MiB as float64
 
 
+AT_ONCE = 1 << 20  # pairs of draws held at once
+
+
 @dataclass(frozen=True)
 class Table:
     """A statistic of every first map i with every second map j.
@@ -51,9 +54,12 @@ class Table:
 
     def draws(self, seed: int, n_resamples: int) -> np.ndarray:
         """Mean under the permutations ``kernels.pairing(n, seed, k)``, float64 (n_resamples,)."""
-        rows = np.arange(self.n)
-        means = [self.values[rows, kernels.pairing(self.n, seed, k)].mean() for k in range(n_resamples)]
-        return np.array(means, np.float64)
+        rows, means = np.arange(self.n), np.empty(n_resamples)
+        size = max(1, AT_ONCE // max(1, self.n))
+        for first in range(0, n_resamples, size):
+            partners = kernels.permutations(self.n, seed, first, min(size, n_resamples - first))
+            means[first : first + size] = self.values[rows, partners].mean(1)
+        return means
 
 
 def refuse_many(n: int) -> None:

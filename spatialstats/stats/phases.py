@@ -98,14 +98,16 @@ def phase_test(
     n_free = len(frequencies.free_rows)
     values, sd, counts = np.zeros(n), np.zeros(n), np.zeros((n, 2), np.int64)
     amplitudes = np.zeros((n, n_free + len(frequencies.own_rows)))
-    for at, image in enumerate(images):
-        first, second = (standardised(np.asarray(maps)[image : image + 1]) for maps in (a, b))
-        values[at] = np.einsum("nij,nij->", first, second)
-        both = np.abs(fft.rfft2(first[0])) * np.abs(fft.rfft2(second[0])) / (height * width)
-        amplitudes[at, :n_free] = 2 * both[frequencies.free_rows, frequencies.free_columns]
-        amplitudes[at, n_free:] = both[frequencies.own_rows, frequencies.own_columns]
+    step = max(1, BLOCK // max(1, height * width))
+    for start in range(0, n, step):
+        at = slice(start, min(start + step, n))
+        first, second = (standardised(np.asarray(maps)[images[at]]) for maps in (a, b))
+        values[at] = np.einsum("nij,nij->n", first, second)
+        both = np.abs(fft.rfft2(first)) * np.abs(fft.rfft2(second)) / (height * width)
+        amplitudes[at, :n_free] = 2 * both[:, frequencies.free_rows, frequencies.free_columns]
+        amplitudes[at, n_free:] = both[:, frequencies.own_rows, frequencies.own_columns]
         squares = amplitudes[at] ** 2
-        sd[at] = np.sqrt(squares[:n_free].sum() / 2 + squares[n_free:].sum())
+        sd[at] = np.sqrt(squares[:, :n_free].sum(1) / 2 + squares[:, n_free:].sum(1))
     block = max(1, BLOCK // max(1, amplitudes.shape[1]))
     for start in range(0, n_resamples if n else 0, block):
         draws = range(start, min(start + block, n_resamples))

@@ -69,7 +69,8 @@ class Variogram:
         return (
             f"Semivariance by distance in pixels{whose}: {found}. Nothing was tested: it describes how fast "
             "near pixels become unlike, and means the same everywhere only where a map is stationary; a bump "
-            "in the centre lets it rise with distance too."
+            "in the centre lets it rise with distance too. It says nothing about other images, nor that two "
+            "maps belong together."
         )
 
 

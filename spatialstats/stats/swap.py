@@ -10,6 +10,7 @@ import numpy as np
 
 from spatialstats.errors import InputError
 from spatialstats.stats.correction import max_t
+from spatialstats.stats.intervals import Interval
 from spatialstats.stats.lift import Lift
 from spatialstats.stats.pair_sums import Pairs
 from spatialstats.stats.resampling import (
@@ -114,10 +115,10 @@ def family(
         z = np.array([cell.z for cell in tested])
         drawn = np.stack([cell.standardised for cell in tested], 1)
         adjusted = dict(zip(map(id, tested), max_t(z, drawn, alternative).tolist(), strict=True))
+    intervals = _intervals(cells, confidence)
     rows = []
     for cell in cells:
-        (interval,) = bootstrap_columns(cell.per_image[:, None], cell.seed, confidence=confidence)
-        p = cell.p_value(alternative)
+        interval, p = intervals[id(cell)], cell.p_value(alternative)
         # A step-down p counts |z|, the plain one twice the smaller tail: the larger of both is valid.
         rows.append(
             SwapRow(
@@ -175,6 +176,17 @@ class _Cell:
             return math.nan
         counts = exceedances(self.null, self.excess, max(1.0, abs(self.observed)))
         return p_value(*counts, len(self.null), alternative)
+
+
+def _intervals(cells: list[_Cell], confidence: float) -> dict[int, Interval]:
+    """The interval of each cell: one bootstrap for all tests of a stratum, whose images these are."""
+    found: dict[int, Interval] = {}
+    for label in dict.fromkeys(cell.stratum for cell in cells):
+        alike = [cell for cell in cells if cell.stratum == label]
+        columns = np.stack([cell.per_image for cell in alike], 1)
+        each = bootstrap_columns(columns, alike[0].seed, confidence=confidence)
+        found |= {id(cell): interval for cell, interval in zip(alike, each, strict=True)}
+    return found
 
 
 def _cells(

@@ -126,7 +126,18 @@ class SwapFamily:
         return (
             f"{both[0].upper()}{both[1:]} (familywise 5 %). "
             f"Tested: the {self.statistic} of the two maps of one image against maps of permuted {swapped}, "
-            f"{draws_of(self.n_resamples)} shared by all tests, conditional on these {self.n} images' maps. "
+            f"{draws_of(self.n_resamples)} shared by all tests, conditional on these {self.n} images' maps"
+            f"{self._left_out}. "
             "It does not mean that the two maps are alike beyond what any map of the same image is: "
             "for that see the ladder."
         )
+
+    @property
+    def _left_out(self) -> str:
+        """How many images are in no test, and why."""
+        why = (
+            (self.n_empty, "with a map or mask that is empty or does not vary"),
+            (self.n_alone, "alone in their class"),
+        )
+        parts = [f"{count} {reason}" for count, reason in why if count]
+        return f" ({' and '.join(parts)} left out)" if parts else ""

@@ -7,6 +7,8 @@ from scipy import stats
 
 from spatialstats.stats.resampling import Alternative
 
+SMALLEST = np.finfo(np.float64).tiny  # what stands for a tail below all floating-point numbers
+
 
 def p_values(
     n_greater: np.ndarray, n_less: np.ndarray, n_resamples: int, alternative: Alternative = "two-sided"
@@ -19,10 +21,12 @@ def p_values(
 
 
 def normal_p_values(z: np.ndarray, alternative: Alternative = "two-sided") -> np.ndarray:
-    """p-values of standard normal z; NaN stays."""
+    """p-values of standard normal z, above 0 however far z lies out; NaN stays."""
     if alternative == "two-sided":
-        return np.asarray(2 * stats.norm.sf(np.abs(z)))
-    return np.asarray(stats.norm.sf(z) if alternative == "greater" else stats.norm.cdf(z))
+        tail = 2 * stats.norm.sf(np.abs(z))
+    else:
+        tail = stats.norm.sf(z) if alternative == "greater" else stats.norm.cdf(z)
+    return np.asarray(np.maximum(tail, SMALLEST))
 
 
 def standardised_by(values: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -24,15 +24,15 @@ def student(values: np.ndarray) -> float:
     return float(np.sqrt(len(values)) * values.mean() / values.std(ddof=1))
 
 
-def deviations(stacks: list[tuple[np.ndarray, float, int]], signs: np.ndarray) -> np.ndarray:
-    """Largest deviation of each draw for the intersection of {mean > c} (1) and {mean <= c} (-1)."""
+def deviations(stacks: list[tuple[np.ndarray, float, int]], draws: np.ndarray) -> np.ndarray:
+    """Largest deviation of each draw of images for the intersection of {mean > c} (1), {mean <= c} (-1)."""
     means = [maps.mean(0) for maps, _, _ in stacks]
     member = [m > c if side > 0 else m <= c for m, (_, c, side) in zip(means, stacks, strict=True)]
     residuals = [
         side * (maps - m) / maps.std(0, ddof=1) for m, (maps, _, side) in zip(means, stacks, strict=True)
     ]
     largest = []
-    for row in signs:
+    for row in draws:
         found = 0.0
         for inner, outer in neighbours(np.logical_and.reduce(member)):
             least = math.inf
@@ -40,7 +40,7 @@ def deviations(stacks: list[tuple[np.ndarray, float, int]], signs: np.ndarray) -
                 if not inside[outer]:
                     share = (c - m[outer]) / (m[inner] - m[outer])
                     point = share * e[:, inner[0], inner[1]] + (1 - share) * e[:, outer[0], outer[1]]
-                    least = min(least, student(row * point))
+                    least = min(least, student(point[row]))
             found = max(found, abs(least))
         largest.append(found)
     return np.array(largest)

@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from oracle_confidence import boundary_covered, deviations, neighbours
 from scipy import stats
 
-from spatialstats import kernels
 from spatialstats.errors import InputError
 from spatialstats.stats import ConfidenceSet, confidence_difference, confidence_mask, confidence_set
-from spatialstats.stats.confidence_boundary import edges, quantile_of
+from spatialstats.stats.confidence_boundary import (
+    boundary_residuals,
+    edges,
+    field_of,
+    largest_deviations,
+    quantile_of,
+)
+from spatialstats.stats.intervals import resamples
 
 Y, X = np.mgrid[:20, :20]
 BUMP = 2 * np.exp(-((Y - 9.3) ** 2 + (X - 9.6) ** 2) / (2 * 4.0**2))
@@ -37,7 +43,7 @@ def holds(found: ConfidenceSet, truth: np.ndarray) -> bool:
 def test_the_set_is_that_of_the_formulas() -> None:
     maps = noisy(BUMP, 12, 1)
     found = confidence_set(maps, 1.0, n_resamples=99, seed=5, confidence=0.9)
-    null = deviations([(maps, 1.0, 1)], kernels.sign_flips(12, 5, 0, 99))
+    null = deviations([(maps, 1.0, 1)], next(resamples(12, 5, 99)))
     assert found.quantile == pytest.approx(np.sort(null)[89], rel=1e-10)
     distance = (maps.mean(0) - 1.0) / (maps.std(0, ddof=1) / math.sqrt(12))
     np.testing.assert_allclose(found.distance, distance, rtol=1e-10, atol=1e-12)
@@ -54,7 +60,7 @@ def test_the_difference_is_that_of_the_formulas(other: np.ndarray, limit: float)
     importance = importance + 0.01 * noisy(BUMP, 11, 7)
     found = confidence_difference(attack, importance, 0.8, limit, n_resamples=79, seed=3)
     stacks = [(attack, 0.8, 1), (importance, limit, -1)]
-    null = deviations(stacks, kernels.sign_flips(11, 3, 0, 79))
+    null = deviations(stacks, next(resamples(11, 3, 79)))
     assert found.quantile == pytest.approx(np.sort(null)[75], rel=1e-10)
     inner, outer = np.ones((20, 20), bool), np.ones((20, 20), bool)
     for maps, c, side in stacks:
@@ -69,9 +75,10 @@ def test_the_difference_is_that_of_the_formulas(other: np.ndarray, limit: float)
 def test_over_the_map_the_quantile_is_that_of_a_simultaneous_band() -> None:
     maps = noisy(BUMP, 15, 4)
     found = confidence_set(maps, 1.0, n_resamples=99, seed=2, over="map")
-    signs = kernels.sign_flips(15, 2, 0, 99)
     residuals = maps - maps.mean(0)
-    null = [np.abs(stats.ttest_1samp(row[:, None, None] * residuals, 0).statistic).max() for row in signs]
+    null = [
+        np.abs(stats.ttest_1samp(residuals[rows], 0).statistic).max() for rows in next(resamples(15, 2, 99))
+    ]
     assert found.quantile == pytest.approx(np.sort(null)[94], rel=1e-9)
     boundary = confidence_set(maps, 1.0, n_resamples=99, seed=2)
     assert boundary.quantile < found.quantile
@@ -94,6 +101,22 @@ def test_sets_cover_the_truth_as_often_as_they_say(n: int) -> None:
     assert grid / RUNS >= LEAST
     # on the true boundary between the pixels the confidence is neither missed nor wasted
     assert LEAST <= boundary / RUNS <= stats.binom.isf(0.001, RUNS, 0.95) / RUNS
+
+
+def test_skewed_maps_are_covered_by_resampled_images_and_not_by_signs() -> None:
+    runs, missed, with_signs = 100, 0, 0
+    truth = BUMP > 1
+    for run in range(runs):
+        maps = np.exp(noisy(BUMP, 36, run))
+        found = confidence_set(maps, math.exp(1.5), n_resamples=199, seed=run)  # exp(1 + variance / 2)
+        missed += not holds(found, truth)
+        field = field_of(maps.reshape(36, -1), math.exp(1.5))
+        signed = largest_deviations(*boundary_residuals((field,), truth.shape), run, 199, None, signs=True)
+        q = quantile_of(signed, 0.95)
+        right = ((found.distance >= q) <= truth).all() and (truth <= (found.distance >= -q)).all()
+        with_signs += not right
+    assert missed / runs <= stats.binom.isf(0.001, runs, 0.05) / runs
+    assert with_signs > missed + 5
 
 
 def test_differences_of_dependent_maps_cover_the_truth_as_often_as_they_say() -> None:

@@ -47,7 +47,7 @@ def test_nothing_depends_on_units_orientation_or_the_other_maps(
     makes: dict[str, Callable[..., LocalAutocorrelation]] = {
         "I": lambda maps, other: local_morans_i(maps, lattice, **options),
         "BV": lambda maps, other: bivariate_local_morans_i(maps, other, lattice, **options),
-        "c": lambda maps, other: local_gearys_c(maps, lattice),
+        "c": lambda maps, other: local_gearys_c(maps, lattice, n_resamples=19),
         "G": lambda maps, other: local_g(maps, lattice, **options),
         "G*": lambda maps, other: local_g(maps, lattice, star=True, **options),
     }
