@@ -19,6 +19,7 @@ _LAZY = {
     "InputError": "spatialstats.errors",
     "Result": "spatialstats.api",
     "analyze": "spatialstats.api",
+    "compare": "spatialstats.report.compare",
     "load_dataset": "spatialstats.data",
     "load_model": "spatialstats.models",
     "load_result": "spatialstats.api",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from spatialstats.data import Dataset, load_dataset
     from spatialstats.errors import InputError
     from spatialstats.models import Classifier, load_model
+    from spatialstats.report.compare import compare
 
 __all__ = [
     "Classifier",
@@ -49,6 +51,7 @@ __all__ = [
     "Result",
     "__version__",
     "analyze",
+    "compare",
     "load_dataset",
     "load_model",
     "load_result",

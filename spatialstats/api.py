@@ -96,6 +96,12 @@ class Result:
                     )
         return pd.DataFrame(rows)
 
+    def paper_kit(self, out: str | Path | None = None) -> Path:
+        """Write SVG figures, LaTeX tables, a methods paragraph and its BibTeX to `out`, or ``paper/``."""
+        from spatialstats.report.paper import paper_kit
+
+        return paper_kit(self.path, out)
+
     def __repr__(self) -> str:
         return f"Result({str(self.path)!r}): {self.headline}"
 

@@ -13,7 +13,7 @@ from spatialstats.attacks import Attack
 from spatialstats.data import Dataset, load_dataset, load_pairs
 from spatialstats.engine.config import Config
 from spatialstats.errors import InputError
-from spatialstats.models import Classifier, list_models, load_model
+from spatialstats.models import Classifier, independent_models, list_models, load_model, started_from
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,13 +64,19 @@ def find_model(config: Config, model: str | Classifier | nn.Module | None, datas
 def find_others(
     config: Config, classifier: Classifier, given: Sequence[str | Classifier] | None = None
 ) -> list[Classifier]:
-    """The independently trained models that are given or named; for a bundled model the other ones."""
+    """The independently trained models that are given or named; for a bundled model the other ones.
+
+    Raises
+    ------
+    InputError
+        If one of the bundled models among them is a fine-tune of another, or of the model itself.
+    """
     bundled = list_models()
     names = config.others if given is None else given
     if names is None:
-        names = (
-            tuple(name for name in bundled if name != classifier.name) if classifier.name in bundled else ()
-        )
+        names = independent_models(classifier.name) if classifier.name in bundled else ()
+    else:
+        _refuse_relatives(classifier.name, names)
     return [
         name
         if isinstance(name, Classifier)
@@ -83,6 +89,20 @@ def find_others(
         )
         for name in names
     ]
+
+
+def _refuse_relatives(own: str, others: Sequence[str | Classifier]) -> None:
+    """Refuse bundled models that started from one another."""
+    seen: dict[str, str] = {}
+    for other in (own, *others):
+        name = other.name if isinstance(other, Classifier) else other
+        start = started_from(name)
+        if start in seen and seen[start] != name:
+            raise InputError(
+                f"other models must have been trained independently, but {seen[start]!r} and {name!r} both "
+                f"started as {start!r}: take another, such as {', '.join(independent_models(start))}."
+            )
+        seen.setdefault(start, name)
 
 
 def named_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:

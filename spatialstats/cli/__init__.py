@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from spatialstats import __version__
-from spatialstats.cli import analyze, doctor, fetch, names, report
+from spatialstats.cli import analyze, compare, defend, doctor, fetch, harden, names, only_maps, paper, report
 from spatialstats.errors import InputError
 
 app = typer.Typer(
@@ -23,6 +23,11 @@ app = typer.Typer(
 )
 app.command(epilog=analyze.EXAMPLES)(analyze.analyze)
 app.command()(report.report)
+app.command(epilog=compare.EXAMPLES)(compare.compare)
+app.command(epilog=defend.EXAMPLES)(defend.defend)
+app.command(epilog=harden.EXAMPLES)(harden.harden)
+app.command(name="test", epilog=only_maps.EXAMPLES)(only_maps.only_maps)
+app.command()(paper.paper)
 app.command()(fetch.fetch)
 app.command()(doctor.doctor)
 app.command(name="list")(names.names)

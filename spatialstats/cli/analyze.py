@@ -65,6 +65,10 @@ def analyze(
     ] = "effect",
     roi: Annotated[str, typer.Option(help="RoI: a top fraction (0.3 or top:0.3), or otsu.")] = "0.3",
     roa: Annotated[str, typer.Option(help="RoA: likewise.")] = "0.2",
+    prior: Annotated[
+        str,
+        typer.Option(help="Mask learnt on other images: frequency (most often attacked), or confidence."),
+    ] = "frequency",
     n: Annotated[int | None, typer.Option(help="How many images, drawn evenly over the classes.")] = None,
     effort: Annotated[
         str, typer.Option(help="quick, default, or full (all images; tells its estimate first).")
@@ -120,6 +124,7 @@ def analyze(
             attack_map=attack_map,
             roi=roi,
             roa=roa,
+            prior=prior,
             seed=seed,
             batch_size=batch_size,
             threads=threads,

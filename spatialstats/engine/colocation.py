@@ -12,6 +12,7 @@ from spatialstats.engine.plan import derive_seed
 from spatialstats.stats.colocation import swap_test
 from spatialstats.stats.intervals import proportion
 from spatialstats.stats.ladder import colocation_ladder
+from spatialstats.stats.lift import present
 
 Json = dict[str, Any]
 FEWEST = 10
@@ -23,17 +24,16 @@ WORSE = 0.1
 
 def colocation_summary(context: Context, merged: Merged, name: str, effect: Json) -> Json:
     """Overlap lift against the image-swap null, for the effect map and for the energy map."""
-    ok = merged["row.correct"]
     seed = derive_seed(context.config.seed, "swap", name)
-    roi = merged["mask.roi"][ok]
+    roi = merged.packed("roi")
     n = context.config.n_resamples
-    note, mask = None, f"mask.{name}.roa"
+    note, mask = None, f"{name}.roa"
     if not effect["formed"]:
-        mask = f"mask.{name}.candidate"
+        mask = f"{name}.candidate"
         note = f"no RoA is formed: {effect['reason']}; its damaging part stands in as a control"
-    found = {context.config.attack_map: swap_json(context, roi, merged[mask][ok], seed, n, note)}
+    found = {context.config.attack_map: swap_json(context, roi, merged.packed(mask), seed, n, note)}
     if context.config.attack_map != "energy":
-        found["energy"] = swap_json(context, roi, merged[f"mask.{name}.energy"][ok], seed, n)
+        found["energy"] = swap_json(context, roi, merged.packed(f"{name}.energy"), seed, n)
     return found
 
 
@@ -41,7 +41,7 @@ def swap_json(
     context: Context, roi: np.ndarray, roa: np.ndarray, seed: int, n_resamples: int, note: str | None = None
 ) -> Json | None:
     """An image-swap test as JSON; None with fewer than ten images that have both regions."""
-    if (roi.any(1) & roa.any(1)).sum() < FEWEST:
+    if (present(roi) & present(roa)).sum() < FEWEST:
         return None
     test = swap_test(roi, roa, context.n_pixels, n_resamples=n_resamples, seed=seed)
     return {**test.to_dict(), "note": note}
@@ -58,11 +58,11 @@ def ladder_summary(context: Context, merged: Merged, name: str) -> Json | None:
     noise = next((control for control, of in context.controls.items() if of == name), None)
     comparable = [k for k, model in enumerate(others_summary(context, merged)) if model["comparable"]]
     ladder = colocation_ladder(
-        merged["mask.roi"][ok],
-        merged[f"mask.{name}.roa"][ok],
+        merged.packed("roi"),
+        merged.packed(f"{name}.roa"),
         context.n_pixels,
-        others=[merged[f"mask.other.{k}"][ok] for k in comparable],
-        noise=None if noise is None else merged[f"mask.{noise}.candidate"][ok],
+        others=[merged.packed(f"other.{k}") for k in comparable],
+        noise=None if noise is None else merged.packed(f"{noise}.candidate"),
         classes=merged["row.label"][ok],
         attack=context.attacks[name].label,
         shared_gradient=context.config.attack_map == "effect"

@@ -13,6 +13,7 @@ from spatialstats.spec import rule_text, threshold_rule
 IN_MEMORY = "in memory"  # stands in a configuration for images that no path leads to
 DEFAULT_ATTACKS = ("pgd-linf", "pgd-l2", "patch", "noise")
 ATTACK_MAPS = ("effect", "energy", "frequency")
+PRIORS = ("frequency", "confidence")
 Effort = Literal["quick", "default", "full"]
 
 # n images, images of the sensitivity curve, permutations of the swap null.  "default" is
@@ -56,6 +57,12 @@ class Config:
         Top fractions of the sensitivity curve.
     sensitivity_images : int
         How many (seeded) images the sensitivity curve is measured on.
+    prior : {"frequency", "confidence"}
+        How the mask that is learnt on the `locate` split is taken: the pixels most often attacked
+        but not important, as many as there are in the mean; or those for which this is certain to
+        happen more often than to the average pixel (`spatialstats.stats.confidence_mask`).
+    controls : bool
+        Whether RoI is sought, too, in the images' edges and by the model with random weights.
     fills : tuple of str
         Fills among which one is chosen on the `choose` split.
     n_resamples : int
@@ -97,6 +104,8 @@ class Config:
     connectivity: int = 1
     fractions: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4)
     sensitivity_images: int = 64
+    prior: str = "frequency"
+    controls: bool = True
     fills: tuple[str, ...] = ("mean", "constant", "blur", "inpaint", "svd")
     n_resamples: int = 9999
     reservoir: int = 2000
@@ -126,15 +135,20 @@ class Config:
             )
         if not self.attacks:
             raise InputError("at least one attack is needed, got none: pass --attack pgd-linf, for example.")
+        if self.prior not in PRIORS:
+            raise unknown("rule of the learnt mask", self.prior, PRIORS)
         if self.backend not in ("auto", "cpu", "gpu"):
             raise unknown("backend", self.backend, ("auto", "cpu", "gpu"))
 
     def rules(self) -> dict[str, str]:
-        """How RoI and RoA are taken from their maps, in words."""
+        """How RoI, RoA and the learnt mask are taken from their maps, in words."""
         whole = self.attack_map == "frequency"  # a mask already
         return {
             "roi": rule_text(self.roi),
             "roa": "all changed pixels" if whole else rule_text(self.roa),
+            "prior": "most often attacked but not important, as many as in the mean"
+            if self.prior == "frequency"
+            else "certain, at 95 %, to be attacked but not important more often than the average pixel",
         }
 
     def to_dict(self) -> dict[str, Any]:

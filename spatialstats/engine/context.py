@@ -30,6 +30,10 @@ class Context:
         The model.
     others : tuple of Classifier
         Independently trained models of the same classes, whose RoI is sought too.
+    untrained : Classifier or None
+        The model with random weights, a control of RoI.
+    untrained_note : str or None
+        Why there is none, where it was wanted.
     importance : Importance
         How RoI is found.
     attacks : dict of str to Attack
@@ -55,12 +59,19 @@ class Context:
     pictured: np.ndarray
     sensitive: np.ndarray
     others: tuple[Classifier, ...] = ()
+    untrained: Classifier | None = None
+    untrained_note: str | None = None
     progress: Progress = Silent()  # noqa: RUF009 - it has no state
 
     @property
     def fought(self) -> list[str]:
         """The attacks that are no controls."""
         return [name for name in self.attacks if name not in self.controls]
+
+    @property
+    def models(self) -> tuple[Classifier, ...]:
+        """Every model whose passes count."""
+        return tuple(model for model in (self.classifier, *self.others, self.untrained) if model is not None)
 
     @property
     def n_pixels(self) -> int:

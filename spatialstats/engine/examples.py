@@ -16,23 +16,25 @@ from spatialstats.engine.reservoir import read_kept
 from spatialstats.engine.rundir import RunDirectory
 from spatialstats.segments import segment
 from spatialstats.stats.colocation import swap_test
+from spatialstats.stats.lift import present
 
 QUANTILES = (0.5, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)  # the median comes first: it is shown large
 
 
 def choose_examples(context: Context, merged: Merged, attack: str) -> list[dict[str, Any]]:
     """One image at each quantile of the image's own co-location effect under `attack`."""
-    row = merged["row.row"]
-    both = merged["mask.roi"].any(1) & merged[f"mask.{attack}.candidate"].any(1)
-    both &= merged["row.correct"]
+    row, right = merged["row.row"], np.flatnonzero(merged["row.correct"])
+    roi, roa = merged.packed("roi"), merged.packed(f"{attack}.candidate")
+    both = np.zeros(len(row), bool)
+    both[right] = present(roi) & present(roa)
     if both.sum() < 2:
         both = np.ones(len(row), bool)
         effect = np.zeros(len(row))
     else:
         effect = np.full(len(row), np.nan)
-        roi, roa = (np.ascontiguousarray(merged[m][both]) for m in ("mask.roi", f"mask.{attack}.candidate"))
         seed = derive_seed(context.config.seed, "examples")
-        effect[both] = swap_test(roi, roa, context.n_pixels, n_resamples=99, seed=seed).per_image
+        found = swap_test(roi, roa, context.n_pixels, n_resamples=99, seed=seed)
+        effect[right[found.rows]] = found.per_image
     places = np.flatnonzero(context.pictured[row] & both)
     if not len(places):
         return []

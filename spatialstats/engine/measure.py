@@ -11,6 +11,7 @@ from spatialstats import kernels, maps, segments
 from spatialstats.attacks import outcomes
 from spatialstats.density import MaskDensity, groups
 from spatialstats.engine.context import Context
+from spatialstats.engine.locations import location_rows
 from spatialstats.engine.merged import REGIONS, masks_to_arrays, moments_to_arrays
 from spatialstats.engine.observe import Hit, Seen, region_of_attack, spread
 from spatialstats.engine.reservoir import keep_hit, keep_seen
@@ -28,6 +29,7 @@ def measure_seen(context: Context, seen: Seen) -> Arrays:
     arrays = {
         "row.row": rows,
         "row.index": context.dataset.indices[rows],
+        "row.digest": np.array([digest.hex() for digest in context.dataset.digests(rows)]),
         "row.label": seen.labels,
         "row.split": context.splits[rows],
         "row.prediction": seen.prediction,
@@ -36,6 +38,7 @@ def measure_seen(context: Context, seen: Seen) -> Arrays:
     }
     for k, (roi, prediction) in enumerate(seen.others):
         arrays |= {f"mask.other.{k}": kernels.pack(roi), f"row.other.{k}.correct": prediction == seen.labels}
+    arrays |= {f"mask.{name}": kernels.pack(roi) for name, roi in seen.controls.items()}
     by_class, n = groups(seen.labels[ok], np.zeros(int(ok.sum()), np.int64), grouped_classes(context))
     arrays |= densities({"importance": seen.importance[ok], "roi": seen.roi[ok]}, by_class, n)
     arrays |= region_rows(context, seen, seen.roi[ok], None, "roi", "")
@@ -69,6 +72,7 @@ def measure_hit(context: Context, seen: Seen, hit: Hit) -> Arrays:
             arrays |= region_rows(context, seen, inside, chosen, segment, name)
         arrays |= damage_rows(context, seen, hit, codes)
         arrays |= sensitivity_rows(context, seen, hit)
+        arrays |= location_rows(context, seen, hit)
     return arrays | keep_hit(context, seen, hit, outcome)
 
 

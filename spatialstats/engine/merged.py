@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from spatialstats.density import MaskDensity
+from spatialstats.engine.mask_files import MaskFiles
 from spatialstats.kernels import PixelMoments
 
-MOMENTS, MASKS = "moments", "frequency"
+MOMENTS, MASKS, PACKED = "moments", "frequency", "mask"
 REGIONS, RESERVOIR, PICTURES = IN_FILES = "region", "reservoir", "picture"
 
 
@@ -19,11 +21,18 @@ class Merged:
     A chunk's result is a flat dictionary of arrays.  Names that begin with ``moments.``
     belong to `PixelMoments` and those with ``frequency.`` to `MaskDensity`: both add up
     exactly.  ``region.``, ``reservoir.`` and ``picture.`` stay in the chunk's file until the
-    run's own files are written.  Everything else is one row an image and is strung together.
+    run's own files are written.  ``mask.`` are packed masks: those of the correctly classified
+    images go into files, see `packed`.  Everything else is one row an image and is strung together.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files of masks lie, see `RunDirectory.masks_path`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self._parts: dict[str, list[np.ndarray]] = {}
+        self._files = MaskFiles(folder)
         self.moments: dict[str, PixelMoments] = {}
         self.masks: dict[str, MaskDensity] = {}
 
@@ -35,6 +44,8 @@ class Merged:
             if kind in (MOMENTS, MASKS):
                 of, _, field = rest.rpartition(".")
                 summed.setdefault((kind, of), {})[field] = array
+            elif kind == PACKED:
+                self._files.append(rest, array[arrays["row.correct"]])
             elif kind not in IN_FILES:
                 self._parts.setdefault(name, []).append(array)
         for (kind, of), fields in summed.items():
@@ -53,6 +64,20 @@ class Merged:
 
     def __contains__(self, name: str) -> bool:
         return name in self._parts
+
+    def packed(self, name: str) -> np.ndarray:
+        """Packed masks of the correctly classified images, uint64 (m, words), out of a file.
+
+        Parameters
+        ----------
+        name : str
+            ``roi``, ``other.0``, ``<attack>/roa`` and so on, as the chunks' results name them.
+        """
+        return self._files[name]
+
+    def has_packed(self, name: str) -> bool:
+        """Whether there are masks of that name."""
+        return name in self._files
 
     def names(self, prefix: str) -> list[str]:
         """The row arrays whose name begins with `prefix`, without it."""

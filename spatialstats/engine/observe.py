@@ -10,6 +10,7 @@ import numpy as np
 from spatialstats import maps
 from spatialstats.attacks import Attacked, Saved, check_attacked, run_attack
 from spatialstats.engine.context import SAVED, Context
+from spatialstats.engine.controls import EDGES, UNTRAINED, edge_regions
 from spatialstats.engine.plan import Chunk, derive_seed
 from spatialstats.importance import magnitude, margin_gradient, run_importance
 from spatialstats.models import Classifier
@@ -38,6 +39,8 @@ class Seen:
         bool (n, H, W): region of importance.
     others : tuple of tuple of numpy.ndarray
         Of each other model the region of importance, bool (n, H, W), and its prediction, int64 (n,).
+    controls : dict of str to numpy.ndarray
+        By name, bool (n, H, W): regions of importance where nothing is looked at.
     """
 
     chunk: Chunk
@@ -49,6 +52,7 @@ class Seen:
     importance_scale: np.ndarray
     roi: np.ndarray
     others: tuple[tuple[np.ndarray, np.ndarray], ...]
+    controls: dict[str, np.ndarray]
 
     @property
     def correct(self) -> np.ndarray:
@@ -112,8 +116,14 @@ def see(context: Context, chunk: Chunk) -> Seen:
     for model in context.others:
         theirs = model.predict(x)
         others.append((look(context, model, chunk, x, theirs)[2], theirs))
+    controls = {}
+    if context.config.controls:
+        controls[EDGES] = edge_regions(context, x)
+    if context.untrained is not None:
+        guess = context.untrained.predict(x)
+        controls[UNTRAINED] = look(context, context.untrained, chunk, x, guess)[2]
     labels = context.dataset.labels[chunk.rows]
-    return Seen(chunk, x, labels, prediction, logits, scaled, scale, roi, tuple(others))
+    return Seen(chunk, x, labels, prediction, logits, scaled, scale, roi, tuple(others), controls)
 
 
 def look(
@@ -154,8 +164,13 @@ def attack(context: Context, seen: Seen, name: str) -> Attacked:
         x_adv = context.dataset.adversarial(seen.chunk.rows)
         # Whether the file kept its budget was told when it was read; it is analyzed as it is.
         return check_attacked(Saved(), context.classifier, seen.x, x_adv)
-    seed = derive_seed(context.config.seed, "attack", name, seen.chunk.name)
+    seed = attack_seed(context, seen.chunk, name)
     return run_attack(context.attacks[name], context.classifier, seen.x, seen.labels, seed=seed)
+
+
+def attack_seed(context: Context, chunk: Chunk, name: str) -> int:
+    """The seed of an attack on a chunk."""
+    return derive_seed(context.config.seed, "attack", name, chunk.name)
 
 
 def spread(values: np.ndarray, chosen: np.ndarray, fill: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from spatialstats.engine.backend import CPU, backend_note
 from spatialstats.engine.config import Config
 from spatialstats.engine.rundir import write_json
 from spatialstats.models import Classifier
@@ -127,7 +128,9 @@ def provenance(config: Config, device: str, clock: Clock, *, command: str) -> di
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device,
-        "backend": "cpu",
+        "backend": CPU,
+        "backend_asked": config.backend,
+        "backend_note": backend_note(config.backend),
         "seed": config.seed,
         "time": clock.time(),
         "peak_memory_bytes": clock.peak_memory(),

@@ -111,6 +111,13 @@ def read_member(run: RunDirectory, chunk: Chunk, name: str) -> np.ndarray:
     return array
 
 
+def read_all(context: Context, run: RunDirectory, chunks: Sequence[Chunk], name: str) -> np.ndarray:
+    """One array of all images of the reservoir, in the order of the chunks."""
+    return np.concatenate(
+        [read_member(run, chunk, name) for chunk in chunks if context.pictured[chunk.rows].any()]
+    )
+
+
 def write_member(archive: zipfile.ZipFile, name: str, n: int, parts: Iterator[np.ndarray]) -> None:
     """Add one array of `n` rows to an npz archive, part after part."""
     first = next(parts)

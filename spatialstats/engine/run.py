@@ -16,11 +16,16 @@ from spatialstats.engine.defend import Prior, choose_rows, report_rows
 from spatialstats.engine.measure import Arrays, measure_hit, measure_seen
 from spatialstats.engine.merged import IN_FILES, Merged
 from spatialstats.engine.observe import hit, see
-from spatialstats.engine.plan import PHASES, Chunk, make_chunks
+from spatialstats.engine.plan import PHASES, Chunk, derive_seed, make_chunks
 from spatialstats.engine.provenance import Clock
 from spatialstats.engine.rundir import RunDirectory, read_arrays, write_arrays
+from spatialstats.engine.where import NUMBERS, spaced
+from spatialstats.engine.where import warm_up as warm_up_tests
 from spatialstats.engine.write import write_results
 from spatialstats.errors import InputError
+from spatialstats.regions import clean
+from spatialstats.stats.confidence import confidence_mask
+from spatialstats.stats.lift import present
 
 STEPS = {
     "locate": "locate: where attacks hit, to learn masks",
@@ -32,8 +37,8 @@ STEPS = {
 def execute(context: Context, run: RunDirectory) -> tuple[Merged, Prior, str, Clock]:
     """Measure every chunk, in the order of the phases; chunks that a killed run left are read back."""
     config = context.config
-    clock = Clock((context.classifier, *context.others), run.time_path)
-    merged, prior, fill = Merged(), Prior({}), config.fills[0]
+    clock = Clock(context.models, run.time_path)
+    merged, prior, fill = Merged(run.masks_path), Prior({}), config.fills[0]
     chunks = make_chunks(context.splits, config.chunk_size)
     for phase in PHASES:
         if phase == "choose":
@@ -78,15 +83,23 @@ def learn_prior(context: Context, merged: Merged) -> Prior:
     for name in context.fought:
         key = f"{name}/neutralizable"
         if key in merged.masks and merged.masks[key].n.sum():
-            often = merged.masks[key].overall()
-            fraction = max(1 / often.size, float(often.mean()))
-            masks[name] = prior_mask(
-                often,
-                fraction,
-                min_area=context.config.min_area,
-                connectivity=context.config.connectivity,
-            )
+            masks[name] = learnt_mask(context, merged, name, merged.masks[key].overall())
     return Prior(masks)
+
+
+def learnt_mask(context: Context, merged: Merged, name: str, often: np.ndarray) -> np.ndarray:
+    """The mask of one attack, by `Config.prior`, from how often each pixel was to be neutralized."""
+    config = context.config
+    shape = {"min_area": config.min_area, "connectivity": config.connectivity}
+    if config.prior == "frequency":
+        return prior_mask(often, max(1 / often.size, float(often.mean())), **shape)
+    roa = merged.packed(f"{name}.roa")
+    rows = spaced(present(roa), NUMBERS // context.n_pixels)
+    if len(rows) < 2:
+        return np.zeros(often.shape, bool)
+    inside = kernels.unpack(roa[rows] & ~merged.packed("roi")[rows], often.shape)
+    seed = derive_seed(config.seed, "prior", name)
+    return clean(confidence_mask(inside, 0.0, relative=True, seed=seed), **shape)
 
 
 def pick_fill(context: Context, merged: Merged) -> str:
@@ -187,3 +200,4 @@ def warm_up(context: Context) -> None:
     """Compile the kernels before the clock of the first image starts, and say so."""
     context.progress.say("compiling the kernels (once; later runs take them from the cache) ...")
     kernels.warm_up()
+    warm_up_tests()

@@ -23,7 +23,21 @@ REQUEST, RESULTS, CHUNKS = "run.json", "results.json", "chunks"
 
 def run_folder(path: Path) -> Path:
     """The run that a file belongs to."""
-    return path.parent.parent if path.parent.name == CHUNKS else path.parent
+    return next((above.parent for above in path.parents if above.name == CHUNKS), path.parent)
+
+
+@contextlib.contextmanager
+def refuse_full_disk(path: Path) -> Iterator[None]:
+    """Say what to do where `path` does not fit on the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                f"the disk is full: {path.name} could not be written, and no file is half-written; "
+                f"free some space and go on with --resume {run_folder(path)}."
+            ) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -37,21 +51,15 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     """
     name = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp keeps files private; results are for sharing
-        os.replace(name, path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(
-                f"the disk is full: {path.name} could not be written, and no file is half-written; "
-                f"free some space and go on with --resume {run_folder(path)}."
-            ) from error
-        raise
+        with refuse_full_disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)  # mkstemp keeps files private; results are for sharing
+            os.replace(name, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -175,6 +183,11 @@ class RunDirectory:
     def chunk_path(self, name: str) -> Path:
         """Where the result of chunk `name` lies."""
         return self.path / CHUNKS / f"{name}.npz"
+
+    @property
+    def masks_path(self) -> Path:
+        """Where the masks of the chunks that are done are strung together."""
+        return self.path / CHUNKS / "masks"
 
     @property
     def time_path(self) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 
 from spatialstats.attacks import Attack, Noise, Saved, get_attack
 from spatialstats.data import Dataset, splits
+from spatialstats.engine.backend import backend_note
 from spatialstats.engine.config import DEFAULT_ATTACKS, Config
 from spatialstats.engine.context import SAVED, Context
 from spatialstats.engine.plan import derive_seed, seeded_choice
@@ -16,7 +17,7 @@ from spatialstats.engine.progress import Progress, Silent
 from spatialstats.engine.reservoir import MAX_BYTES, capacity
 from spatialstats.errors import InputError
 from spatialstats.importance import Importance, get_importance
-from spatialstats.models import Classifier
+from spatialstats.models import Classifier, random_weights
 
 
 def make_context(
@@ -57,6 +58,9 @@ def make_context(
             "(the model itself can run on a GPU: --device cuda)."
         )
     progress = progress if progress is not None else Silent()
+    told = backend_note(config.backend)
+    if told is not None:
+        progress.say(told)
     n = len(dataset) if config.n is None else min(config.n, len(dataset))
     drawn = dataset.take(n, config.seed)
     if n < len(dataset):
@@ -84,6 +88,9 @@ def make_context(
             f"reservoir.npz keeps the maps of {reservoir} images, not of {wanted}: "
             f"{MAX_BYTES >> 20} MiB is what they may take."
         )
+    untrained, note = untrained_model(config, classifier)
+    if note is not None:
+        progress.say(note)
     return Context(
         config=config,
         dataset=drawn,
@@ -95,8 +102,20 @@ def make_context(
         pictured=seeded_choice(n, reservoir, derive_seed(config.seed, "pictures")),
         sensitive=seeded_choice(n, config.sensitivity_images, derive_seed(config.seed, "sensitivity")),
         others=tuple(others),
+        untrained=untrained,
+        untrained_note=note,
         progress=progress,
     )
+
+
+def untrained_model(config: Config, classifier: Classifier) -> tuple[Classifier | None, str | None]:
+    """The model with random weights, or why there is none."""
+    if not config.controls:
+        return None, None
+    try:
+        return random_weights(classifier, seed=derive_seed(config.seed, "random weights")), None
+    except InputError as error:
+        return None, str(error)
 
 
 def refuse_twins(models: Sequence[Classifier], few: np.ndarray) -> None:

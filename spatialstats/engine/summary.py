@@ -10,7 +10,9 @@ from spatialstats.attacks import OUTCOMES
 from spatialstats.defence.evaluate import neutralization_row
 from spatialstats.engine.colocation import colocation_summary, ladder_summary, swap_json
 from spatialstats.engine.context import Context
+from spatialstats.engine.controls import controls_summary
 from spatialstats.engine.defend import MASKS
+from spatialstats.engine.locations import location_summary
 from spatialstats.engine.merged import Merged
 from spatialstats.engine.plan import derive_seed
 from spatialstats.maps import CANCELLATION_LIMIT
@@ -44,6 +46,8 @@ def attack_summary(context: Context, merged: Merged, name: str, fill: str) -> Js
         "sensitivity": sensitivity_summary(context, merged, name) if measured else [],
         "colocation": colocation_summary(context, merged, name, effect),
         "ladder": ladder_summary(context, merged, name) if measured else None,
+        "controls": controls_summary(context, merged, name) if measured else None,
+        "location": location_summary(context, merged, name) if fought else None,
         "neutralization": neutralization_summary(context, merged, name, fill) if measured else [],
         "fills": fills_summary(context, merged, name, fill) if measured else [],
     }

@@ -23,6 +23,7 @@ from spatialstats.engine.provenance import Clock, provenance
 from spatialstats.engine.reservoir import write_reservoir
 from spatialstats.engine.rundir import RESULTS, RunDirectory, atomic, write_arrays, write_json
 from spatialstats.engine.summary import attack_summary
+from spatialstats.engine.where import where_summary
 from spatialstats.region_table import Method, table
 from spatialstats.regions import threshold
 from spatialstats.segments import SEGMENTS
@@ -49,6 +50,12 @@ def write_results(
             attacks.append(attack_summary(context, merged, name, fill))
             context.progress.advance(1)
         arrays, tables = density_maps(context, merged)
+        chunks = make_chunks(context.splits, context.config.chunk_size)
+        for attack in attacks:
+            if attack["name"] in context.fought:
+                found, more = where_summary(context, run, chunks, attack["name"])
+                attack |= found
+                arrays |= more
         for attack in attacks:
             attack["regions"] = [row for row in tables if row["attack"] == attack["name"]]
         for name, mask in prior.masks.items():
@@ -56,7 +63,6 @@ def write_results(
         head = headline(attacks, len(merged["row.row"]))
         examples = choose_examples(context, merged, head["attack"])
         write_arrays(run.path / "maps.npz", arrays)
-        chunks = make_chunks(context.splits, context.config.chunk_size)
         write_arrays(run.path / "examples.npz", example_arrays(context, run, chunks, examples))
         write_reservoir(context, run, chunks)
         write_samples(context, run, merged)

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from spatialstats.models.batching import batched
 from spatialstats.models.classifier import Classifier
-from spatialstats.models.registry import list_models, load_model, model_info
+from spatialstats.models.random_weights import random_weights
+from spatialstats.models.registry import (
+    independent_models,
+    list_models,
+    load_model,
+    model_info,
+    started_from,
+)
 
-__all__ = ["Classifier", "batched", "list_models", "load_model", "model_info"]
+__all__ = [
+    "Classifier",
+    "batched",
+    "independent_models",
+    "list_models",
+    "load_model",
+    "model_info",
+    "random_weights",
+    "started_from",
+]

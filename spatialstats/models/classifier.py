@@ -91,6 +91,17 @@ class Classifier:
         self._n_classes: int | None = None
         self._fingerprint = ""
 
+    def around(self, module: nn.Module, name: str) -> Classifier:
+        """A classifier of another module that takes the same images: normalisation, device and batch size."""
+        made = Classifier(module, name=name, device=self.device, batch_size=self.batch_size)
+        made._normalised = self._normalised
+        return made
+
+    @property
+    def original(self) -> nn.Module:
+        """The module that was given: read it, never change it."""
+        return self._original
+
     def prepare(self, x: Images) -> None:
         """Make and compare the copy on some images; done once, by itself, by whatever comes first."""
         if self._prepared is None:
@@ -109,6 +120,10 @@ class Classifier:
         or, where the model takes none of those, remains the user's own.
         """
         return self._ready().module
+
+    def normalise(self, x: torch.Tensor) -> torch.Tensor:
+        """Images in [0, 1], on the classifier's device, as the module wants them."""
+        return self._normalised(x)
 
     @property
     def preparation(self) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from spatialstats.models.classifier import Classifier
 from spatialstats.models.normalisation import Channels
 from spatialstats.models.weights_file import load_weights
 
-__all__ = ["list_models", "load_model", "model_info"]
+__all__ = ["independent_models", "list_models", "load_model", "model_info", "started_from"]
 
 WEIGHTS = Path(__file__).parent / "weights"
-BUNDLED = ("cifar10-0", "cifar10-1", "cifar10-2")
+TRAINED = ("cifar10-0", "cifar10-1", "cifar10-2")
+FINE_TUNED = dict.fromkeys(("cifar10-masked", "cifar10-robust", "cifar10-twin"), "cifar10-0")  # from which
+BUNDLED = (*TRAINED, *FINE_TUNED)
 ALIASES = {"cifar10": "cifar10-0"}
 CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -30,8 +32,32 @@ def list_models() -> tuple[str, ...]:
     return tuple(name for name in BUNDLED if _weights_of(name).is_file())
 
 
+def independent_models(name: str | None = None) -> tuple[str, ...]:
+    """The bundled models that were trained from different starts, none of them a fine-tune of another.
+
+    A fine-tuned model tells nothing that is independent of the one it started from: it never is
+    among them.
+
+    Parameters
+    ----------
+    name : str, optional
+        A bundled model: itself, or the one that it started from, is left out.
+    """
+    start = None if name is None else started_from(name)
+    return tuple(found for found in list_models() if found in TRAINED and found != start)
+
+
+def started_from(name: str) -> str:
+    """The bundled model that a bundled model was fine-tuned from; of any other name the name itself."""
+    own = ALIASES.get(name, name)
+    return FINE_TUNED.get(own, own)
+
+
 def model_info(name: str) -> dict[str, str]:
-    """What a bundled model's weights say of themselves: ``seed``, ``test_accuracy``, ``torch``.
+    """What a bundled model's weights say of themselves, as text.
+
+    ``test_accuracy`` and ``torch`` for all; ``seed`` for those trained from scratch; ``kind``,
+    ``start``, ``recipe`` and what was measured for fine-tuned ones.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import warnings
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from spatialstats.errors import InputError
 
-__all__ = ["load_weights"]
+__all__ = ["load_weights", "save_weights"]
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 
@@ -59,6 +60,38 @@ def load_weights(module: nn.Module, path: Path) -> None:
             "pass the weights of this model."
         )
     module.load_state_dict(state, strict=False)
+
+
+def save_weights(module: nn.Module, path: Path, about: dict[str, str], *, half: bool = False) -> None:
+    """Write a module's weights as safetensors, whole or not at all.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its parameters and buffers are written, the counters of batch norm are not.
+    path : pathlib.Path
+        Ends in ``.safetensors``.
+    about : dict of str to str
+        What the file says of itself.
+    half : bool
+        In half precision, half as large; `load_weights` makes float32 of it.
+
+    Raises
+    ------
+    InputError
+        If the path has another ending.
+    """
+    if path.suffix != ".safetensors":
+        raise InputError(f"weights are written as .safetensors, got {str(path)!r}: name such a file.")
+    state = {
+        key: (value.half() if half and value.is_floating_point() else value).cpu().contiguous().clone()
+        for key, value in module.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".tmp")
+    save_file(state, unfinished, metadata=about)
+    os.replace(unfinished, path)
 
 
 def _read(path: Path) -> Any:

@@ -11,13 +11,14 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from spatialstats.engine.rundir import atomic
-from spatialstats.report import charts, curves, ladder, palette, tables, text
+from spatialstats.report import charts, controls, curves, ladder, palette, tables, text
 from spatialstats.report.densities import Densities, densities
 from spatialstats.report.pictures import pictures
 from spatialstats.report.run import Run, load_run
+from spatialstats.report.where import where_parts
 
 Json = Mapping[str, Any]
-STYLES = ("tokens.css", "page.css", "first.css", "sections.css", "print.css")
+STYLES = ("tokens.css", "page.css", "first.css", "sections.css", "where.css", "print.css")
 
 
 def build_report(run_dir: Path) -> Path:
@@ -67,7 +68,8 @@ def context(run: Run) -> dict[str, Any]:
     attacks = run.attacks
     keys = {str(attack.get("name")): f"a{i}" for i, attack in enumerate(attacks)}
     maps = densities(run, keys)
-    domains = charts.share_domain(attacks), ladder.domain(attacks)
+    domains = charts.share_domain(attacks), ladder.domain(attacks), controls.domain(attacks)
+    shown = [_attack(run, attack, keys, *domains) for attack in attacks]
     return {
         "title": f"{_get(run.results, 'data', 'name')} × {_get(run.results, 'model', 'name')}",
         "run": run.results,
@@ -76,7 +78,10 @@ def context(run: Run) -> dict[str, Any]:
         "chips": chips(run),
         "palette": palette,
         "colours": Markup(palette.gradient()),
-        "attacks": [_attack(run, attack, keys, *domains) for attack in attacks],
+        "diverging": Markup(palette.gradient(palette.DIVERGING)),
+        "attacks": shown,
+        "sure": any(attack["where"]["sets"] or attack["where"]["contrast"] for attack in shown),
+        "controlled": any(attack["controls"] or attack["location"] for attack in shown),
         "current": f"a{run.current}",
         "footnotes": footnotes(attacks),
         "forest": charts.lift_forest(attacks, keys, "lift"),
@@ -152,6 +157,7 @@ def _attack(
     keys: Mapping[str, str],
     shares: tuple[float, float],
     lifts: tuple[float, float],
+    excesses: tuple[float, float],
 ) -> dict[str, Any]:
     key, label = keys[str(attack.get("name"))], str(attack.get("label") or attack.get("name"))
     segments, effect = attack.get("segments"), attack.get("effect") or {}
@@ -167,6 +173,9 @@ def _attack(
         "bars": charts.share_bars(segments, label, f"bars-{key}", shares) if segments else None,
         "n": text.count(segments.get("n")) if segments else None,
         "ladder": ladder.ladder_parts(attack, lifts, f"ladder-{key}", run.results.get("others") or ()),
+        "where": where_parts(run, attack, f"where-{key}"),
+        "controls": controls.controls_parts(attack, excesses, f"controls-{key}"),
+        "location": controls.location_parts(attack),
         "shares": tables.share_rows(segments) if segments else [],
         "reason": None if segments else effect.get("reason") or "no region of attack was formed",
         "robust": f"{text.percent(text.point(robust))} {text.bracket(robust)}",

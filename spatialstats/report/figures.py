@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from spatialstats.engine.rundir import atomic
-from spatialstats.report import plots, plots_ladder, plots_maps
+from spatialstats.report import plots, plots_ladder, plots_maps, plots_where
 from spatialstats.report.run import Run, load_run
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ MAKERS: Final[dict[str, Callable[[Run], Figure | None]]] = {
     "shares": plots.shares,
     "colocation": plots.colocation,
     "ladder": plots_ladder.ladder,
+    "controls": plots_where.controls,
     "densities": plots_maps.densities,
+    "where": plots_where.where,
     "sensitivity": plots.sensitivity,
     "neutralization": plots.neutralization,
     "example": plots_maps.example,
@@ -68,23 +70,25 @@ def write_figures(run_dir: Path) -> list[Path]:
     folder = run.path / "figures"
     folder.mkdir(exist_ok=True)
     written: list[Path] = []
-    with _style():
+    with style():
         for name, make in MAKERS.items():
             figure = make(run)
             if figure is not None:
-                written += [_save(figure, folder / f"{name}.{kind}") for kind in ("svg", "png")]
+                written += [save_figure(figure, folder / f"{name}.{kind}") for kind in ("svg", "png")]
     return written
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """The look of all figures, while it is entered."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
         yield
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure, atomically and without a date; its suffix says as what."""
     blank = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     with atomic(path) as file:
         figure.savefig(file, format=path.suffix[1:], dpi=300, metadata=blank)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spatialstats.report.palette import colormap
+from spatialstats.report.palette import DIVERGING, colormap
 
 SHARP = 96
 """Pictures up to this side are kept lossless and shown with visible pixels."""
@@ -64,4 +64,13 @@ def sprite_uri(maps: NDArray[np.floating], top: float) -> str:
     codes = np.rint(np.clip(unit, 0, 1) * (LEVELS - 1)).astype(np.uint8)
     image = Image.fromarray(codes.reshape(-1, codes.shape[2])).convert("P")
     image.putpalette(colormap(LEVELS).tobytes())
+    return _uri(image, "PNG", optimize=True)
+
+
+def diverging_uri(values: NDArray[np.floating], top: float) -> str:
+    """A map (H, W) of both signs as a palette PNG: 0 is black, -`top` light blue, `top` light orange."""
+    unit = np.clip(np.nan_to_num(np.asarray(values, np.float64)) / (top if top > 0 else 1.0), -1, 1)
+    middle = LEVELS  # of 2 * LEVELS + 1 colours less two: zero has a colour of its own
+    image = Image.fromarray(np.rint(unit * (middle - 1) + middle).astype(np.uint8)).convert("P")
+    image.putpalette(colormap(2 * middle + 1, DIVERGING)[:256].tobytes())
     return _uri(image, "PNG", optimize=True)

@@ -56,24 +56,38 @@ _STOPS: Final = (
 )
 
 
-def colormap(levels: int = 256) -> NDArray[np.uint8]:
+DIVERGING: Final = (
+    (168, 216, 255),
+    (74, 144, 217),
+    (28, 70, 128),
+    (14, 16, 28),
+    (128, 62, 12),
+    (224, 130, 34),
+    (255, 214, 150),
+)
+"""Blue below zero, near black at it, orange above: told apart under all common colour deficiencies."""
+
+
+def colormap(levels: int = 256, stops: tuple[tuple[int, int, int], ...] = _STOPS) -> NDArray[np.uint8]:
     """A sequential map from near black over plum and orange to cream, lightness rising all the way.
 
     Parameters
     ----------
     levels : int
         Number of colours.
+    stops : tuple of (int, int, int)
+        Colours to go through at even steps; `DIVERGING` for values of both signs.
 
     Returns
     -------
     ndarray of uint8, shape (levels, 3)
     """
-    stops = np.asarray(_STOPS, dtype=np.float64)
-    where = np.linspace(0, len(stops) - 1, levels)
-    channels = [np.interp(where, np.arange(len(stops)), stops[:, c]) for c in range(3)]
+    through = np.asarray(stops, dtype=np.float64)
+    where = np.linspace(0, len(through) - 1, levels)
+    channels = [np.interp(where, np.arange(len(through)), through[:, c]) for c in range(3)]
     return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
 
 
-def gradient() -> str:
+def gradient(stops: tuple[tuple[int, int, int], ...] = _STOPS) -> str:
     """The map as CSS colour stops, for the colour bars."""
-    return ", ".join(f"rgb({r} {g} {b})" for r, g, b in _STOPS)
+    return ", ".join(f"rgb({r} {g} {b})" for r, g, b in stops)

@@ -15,7 +15,7 @@ from spatialstats.engine.config import Config
 from spatialstats.errors import InputError
 from spatialstats.importance import get_importance, magnitude, run_importance
 from spatialstats.kernels import pack
-from spatialstats.models import Classifier, list_models, load_model
+from spatialstats.models import Classifier, load_model
 from spatialstats.named import find_others
 from spatialstats.regions import top_fraction
 from spatialstats.stats import colocation_ladder
@@ -124,6 +124,20 @@ def test_a_run_is_not_continued_beside_another_model(
 
 def test_bundled_models_stand_in_for_each_other() -> None:
     own = load_model("cifar10-1")
-    assert [model.name for model in find_others(Config(), own)] == [n for n in list_models() if n != own.name]
+    assert [model.name for model in find_others(Config(), own)] == ["cifar10-0", "cifar10-2"]
     assert find_others(Config(others=()), own) == []
     assert [model.name for model in find_others(Config(), own, ["cifar10-2"])] == ["cifar10-2"]
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [
+        ("cifar10-0", ["cifar10-masked"]),
+        ("cifar10-1", ["cifar10-0", "cifar10-robust"]),
+        ("cifar10-twin", ["cifar10"]),
+    ],
+)
+def test_fine_tunes_of_one_model_are_refused_beside_each_other(own: str, others: list[str]) -> None:
+    classifier = Classifier(load_model("cifar10-1").original, name=own)  # by name: no weights are needed
+    with pytest.raises(InputError, match="both started as 'cifar10-0': take another, such as cifar10-1"):
+        find_others(Config(), classifier, others)

@@ -60,7 +60,9 @@ def test_a_threshold_rule_has_one_form(rule: float | str) -> None:
 
 
 def test_rules_are_told_in_words() -> None:
-    assert Config(roi="otsu").rules() == {"roi": "above Otsu's threshold", "roa": "top 20 %"}
+    rules = Config(roi="otsu").rules()
+    assert (rules["roi"], rules["roa"]) == ("above Otsu's threshold", "top 20 %")
+    assert rules["prior"].startswith("most often attacked but not important")
     assert Config(attack_map="frequency").rules()["roa"] == "all changed pixels"
 
 

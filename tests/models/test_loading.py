@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from spatialstats.errors import InputError
-from spatialstats.models import list_models, load_model, model_info
-from spatialstats.models.registry import CIFAR10_MEAN, CIFAR10_STD
+from spatialstats.models import independent_models, list_models, load_model, model_info, started_from
+from spatialstats.models.registry import CIFAR10_MEAN, CIFAR10_STD, FINE_TUNED, WEIGHTS
 
 
 @pytest.fixture
@@ -135,3 +135,25 @@ def test_bundled_models_come_with_their_normalisation() -> None:
 def test_the_normalisation_is_that_of_the_training_script() -> None:
     cifar = pytest.importorskip("spatialstats.data.cifar")
     assert (CIFAR10_MEAN, CIFAR10_STD) == (cifar.MEAN, cifar.STD)
+
+
+def test_fine_tuned_models_are_never_called_independent() -> None:
+    assert independent_models() == ("cifar10-0", "cifar10-1", "cifar10-2")
+    assert independent_models("cifar10-1") == ("cifar10-0", "cifar10-2")
+    assert independent_models("cifar10") == ("cifar10-1", "cifar10-2")
+    assert independent_models("nets:Small") == independent_models()
+    for name in FINE_TUNED:
+        assert started_from(name) == "cifar10-0"
+        assert independent_models(name) == ("cifar10-1", "cifar10-2")
+
+
+@pytest.mark.parametrize("name", sorted(FINE_TUNED))
+def test_fine_tuned_models_are_bundled_beside_the_model_that_they_started_as(name: str) -> None:
+    assert name in list_models()
+    about = model_info(name)
+    assert about["start"] == "cifar10-0"
+    assert about["start_fingerprint"] == load_model("cifar10-0").fingerprint
+    assert float(about["test_accuracy"]) > 0.5
+    path = WEIGHTS / f"{name}.safetensors"
+    assert path.stat().st_size < 3_500_000
+    assert load_model(name).predict_logits(torch.zeros(1, 3, 32, 32)).shape == (1, 10)

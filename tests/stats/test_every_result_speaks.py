@@ -81,6 +81,7 @@ CONDITIONS = (
 LIMITS = (
     " not ",
     "says neither",
+    "says nothing",
     "names no",
     "vouches for no",
     "holds for stationary",

@@ -13,6 +13,7 @@ import torch
 from spatialstats.defence.adaptive.result import AdaptiveResult, mcnemar
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.certify import Certificates
+from spatialstats.defence.checklist import checklist
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.neutralized import latency
 from spatialstats.defence.rivals.plain import Undefended
@@ -41,6 +42,8 @@ def cell_json(
     """One defence against one threat."""
     few = evaluation.classifier.as_images(evaluation.report.read(np.arange(min(64, len(evaluation.report)))))
     certificates = certificates_json(rows, threat)
+    x, y = evaluation.attacked_images()
+    checks = checklist(defence, evaluation.classifier, x, y, adaptive, seed=adaptive.seed)
     cell = {
         "defence": defence.name,
         "label": defence.label,
@@ -52,6 +55,7 @@ def cell_json(
         "ours": list(defence.ours),
         "static": static_json(rows),
         "adaptive": adaptive.to_dict(),
+        "checklist": [one.to_dict() for one in checks],
         "certified": certificates,
         "latency_s": {"one": latency(defence, few[:1]), "batch": latency(defence, few, repeats=2)},
         "undefended_latency_s": {

@@ -1,0 +1,23 @@
+"""``spatialstats paper``: figures, table, methods paragraph and references of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def paper(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; `paper/` in the run if none.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+) -> None:
+    """Write SVG figures, LaTeX tables, a methods paragraph and its BibTeX for a run."""
+    from spatialstats.report.paper import paper_kit
+
+    folder = paper_kit(run, out)
+    if not quiet:
+        print((folder / "methods.tex").read_text().strip())
+        print(f"\nPaper kit: {folder}")

@@ -1,0 +1,110 @@
+"""Text and tables as LaTeX: escaping, numbers with intervals, booktabs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spatialstats.report import text
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "∞": r"$\infty$",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "±": r"$\pm$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "ε": r"$\varepsilon$",
+    "δ": r"$\delta$",
+    "→": r"$\rightarrow$",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    "’": "'",
+    "‘": "`",
+    "“": "``",
+    "”": "''",
+    "\u00a0": "~",
+    "\u202f": r"\,",
+    "\n": " ",
+    "\t": " ",
+}
+
+
+def escape(value: Any) -> str:
+    """Any text so that LaTeX prints it as it is; what a Latin font does not hold becomes a question mark."""
+    found = []
+    for letter in str(value):
+        if letter in _SPECIAL:
+            found.append(_SPECIAL[letter])
+        elif letter.isprintable() and ord(letter) < 0x180:
+            found.append(letter)
+        elif letter.isprintable():
+            found.append("?")
+    return "".join(found)
+
+
+def percent(item: Any) -> str:
+    """A share with its interval in per cent: ``39.3 [38.1, 40.5]``; a dash without a value."""
+    value = text.point(item)
+    if value is None:
+        return "--"
+    return escape(" ".join(part for part in (text.percent(value, unit=False), text.bracket(item)) if part))
+
+
+def lift(item: Any) -> str:
+    """An excess of the overlap lift with its interval."""
+    value = text.point(item)
+    if value is None:
+        return "--"
+    ends = text.bracket(item, 2, fraction=False, sign=True)
+    return escape(" ".join(part for part in (text.number(value, 2, sign=True), ends) if part))
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, align: str, caption: str, label: str
+) -> str:
+    """A floating table with booktabs rules, as wide as the page at the most.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings, LaTeX already.
+    rows : sequence of sequence of str
+        Cells, LaTeX already.
+    align : str
+        Column types.
+    caption, label : str
+        LaTeX already; the caption stands above.
+    """
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\label{{{label}}}",
+        r"\small",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        " & ".join(columns) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
