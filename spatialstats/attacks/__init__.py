@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spatialstats.attacks.apgd import ApgdL2, ApgdLinf
 from spatialstats.attacks.base import OUTCOMES, Attack, Attacked, check_attacked, outcomes, run_attack
 from spatialstats.attacks.budget import Budget
 from spatialstats.attacks.ddn import Ddn
@@ -13,9 +14,13 @@ from spatialstats.attacks.pgd import PgdL2, PgdLinf
 from spatialstats.attacks.registry import as_attack, get_attack, list_attacks
 from spatialstats.attacks.saved import Custom, Saved
 from spatialstats.attacks.sparse import Sparse
+from spatialstats.attacks.square import SquareL2, SquareLinf
+from spatialstats.attacks.square_patch import SquarePatch
 
 __all__ = [
     "OUTCOMES",
+    "ApgdL2",
+    "ApgdLinf",
     "Attack",
     "Attacked",
     "Budget",
@@ -30,6 +35,9 @@ __all__ = [
     "PgdLinf",
     "Saved",
     "Sparse",
+    "SquareL2",
+    "SquareLinf",
+    "SquarePatch",
     "as_attack",
     "check_attacked",
     "get_attack",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from spatialstats.attacks.budget import Budget, patch_side
@@ -91,6 +93,29 @@ class Patch:
             with torch.no_grad():
                 keep_lower(best, lowest, x_adv, lead(classifier.logits(x_adv), y))
         return best
+
+    def locations(
+        self, shape: tuple[int, ...], *, seed: int
+    ) -> tuple[npt.NDArray[np.int64], tuple[int, int]]:
+        """The places that are screened: what a chosen one is to be compared with.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the images, (N, C, H, W).
+        seed : int
+            As `run_attack` got it.
+
+        Returns
+        -------
+        corners : ndarray of int64, (N, L, 2)
+            Top left corners (row, column); at the edges of an image some may be equal.
+        size : (int, int)
+            Height and width of the square.
+        """
+        like = torch.zeros(()).expand(shape)  # images that take no memory
+        side = patch_side(self.side, like.shape)
+        return grid(like, side, self.screened, seed).numpy(), (side, side)
 
 
 def grid(x: torch.Tensor, side: int, count: int, seed: int) -> torch.Tensor:

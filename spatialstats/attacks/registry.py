@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from spatialstats.attacks.apgd import ApgdL2, ApgdLinf
 from spatialstats.attacks.base import Attack
 from spatialstats.attacks.ddn import Ddn
 from spatialstats.attacks.fgsm import Fgsm, MiFgsm
@@ -14,6 +15,8 @@ from spatialstats.attacks.patch import Patch
 from spatialstats.attacks.pgd import PgdL2, PgdLinf
 from spatialstats.attacks.saved import Custom
 from spatialstats.attacks.sparse import Sparse
+from spatialstats.attacks.square import SquareL2, SquareLinf
+from spatialstats.attacks.square_patch import SquarePatch
 from spatialstats.errors import InputError, unknown
 from spatialstats.spec import build, parse
 
@@ -24,6 +27,11 @@ ATTACKS: dict[str, type[Any]] = {
     "pgd-linf": PgdLinf,
     "pgd-l2": PgdL2,
     "mi-fgsm": MiFgsm,
+    "apgd-linf": ApgdLinf,
+    "apgd-l2": ApgdL2,
+    "square-linf": SquareLinf,
+    "square-l2": SquareL2,
+    "square-patch": SquarePatch,
     "ddn": Ddn,
     "sparse": Sparse,
     "patch": Patch,

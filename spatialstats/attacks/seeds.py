@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["RowSeed", "normal", "row_generator", "uniform"]
+__all__ = ["RowSeed", "derived", "normal", "row_generator", "uniform"]
 
 MASK = (1 << 64) - 1
 
@@ -47,6 +47,12 @@ def mix(seed: int, row: int) -> int:
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & MASK
         state ^= state >> 31
     return state
+
+
+def derived(seed: int, stream: int) -> RowSeed:
+    """The seed of a restart or a part of an attack: independent of `seed`, for the same rows."""
+    base, first = (seed.base, seed.first) if isinstance(seed, RowSeed) else (seed, 0)
+    return RowSeed(mix(base, stream) >> 1, first)
 
 
 def row_generator(seed: int, row: int, stream: int = 0) -> torch.Generator:

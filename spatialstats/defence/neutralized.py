@@ -76,10 +76,10 @@ class NeutralizedModel(Defence):
 
     def neutralize(self, x: torch.Tensor) -> torch.Tensor:
         """The images that the model sees."""
-        filled: torch.Tensor = self.fill(x, self.located(x))
-        if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
-            filled = filled.contiguous(memory_format=torch.channels_last)  # other sums, other bits
-        return filled
+        filled = self.fill(x, self.located(x))
+        # In another memory format the model would add in another order, to other bits.
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        return filled.contiguous(memory_format=torch.channels_last) if last else filled
 
     def located(self, x: torch.Tensor) -> torch.Tensor:
         """See `Defence.located`."""
@@ -96,7 +96,7 @@ class NeutralizedModel(Defence):
         A mask that does not depend on the image is no obstacle: `forward` is followed as it is.
         """
         if not self.locator.adaptive:
-            return self(x)
+            return super().relaxed(x)
         if temperature < 0:
             raise InputError(f"the temperature of a stand-in is at least 0, got {temperature}.")
         hidden = self.located(x)

@@ -14,6 +14,7 @@ from spatialstats.defence.adaptive.end_to_end import white_box
 from spatialstats.defence.adaptive.gradient_free import square
 from spatialstats.defence.adaptive.job import Job, attempted
 from spatialstats.defence.adaptive.outcome import Outcome
+from spatialstats.defence.adaptive.screening import Screened, screen
 from spatialstats.defence.adaptive.suite import verdict
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.adaptive.threat import Threat
@@ -62,16 +63,21 @@ def run_baseline(
     with target.watched():
         right = verdict(target, x, y, rows, 0)
         shares = replace(effort, passes=10**9)
+
+        def screener() -> Screened:
+            return screen(target, x, y, threat, shares, right)
+
+        gradients -= threat.norm == "patch"  # the screening takes one
         steps = max(1, min(effort.steps, gradients))
-        if threat.norm == "patch":
-            job = Job(target, x, y, threat, replace(shares, places=max(1, gradients // steps)), seed, right)
-        else:
-            job = Job(target, x, y, threat, replace(shares, restarts=max(1, gradients // steps)), seed, right)
+        starts = max(1, gradients // steps)
+        shares = replace(shares, restarts=starts, places=starts)
+        job = Job(target, x, y, threat, shares, seed, right, screener)
         best: Best = attempted(job, white_box)
         left = right & (best.margin >= 0)
         queries = tried - int(target.tried.max()) - 1
         if bool(left.any()) and queries > 0:
-            last = Job(target, x, y, threat, replace(shares, queries=queries), int(derived(seed, 1)), left)
+            rest = replace(shares, queries=queries)
+            last = Job(target, x, y, threat, rest, int(derived(seed, 1)), left, screener)
             best.merge(square(last), rows)
         spent = target.tried.clone()
         robust = right.clone()

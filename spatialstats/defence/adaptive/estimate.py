@@ -11,10 +11,12 @@ import torch
 from spatialstats.attacks.dlr import dlr
 from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.job import Job
+from spatialstats.defence.adaptive.screening import Screened
 from spatialstats.defence.adaptive.suite import ATTACKS, why_not
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
+from spatialstats.errors import InputError
 from spatialstats.models import Classifier
 
 __all__ = ["Estimate", "estimate"]
@@ -90,7 +92,7 @@ def estimate(
 
     forward = _timed(lambda: target.logits(few, rows)) / len(few)
     backward = _timed(lambda: target.gradient(value, few, rows)) / len(few) / target.draws
-    job = Job(target, few, labels, threat, effort, 0, torch.ones(len(few), dtype=torch.bool))
+    job = Job(target, few, labels, threat, effort, 0, torch.ones(len(few), dtype=torch.bool), _no_screening)
     names = tuple(name for name in ATTACKS if not why_not(name, job))
     spent = {name: nominal(name, job) for name in names}
     seconds = {name: forward * tried + backward * slopes for name, (tried, slopes) in spent.items()}
@@ -103,6 +105,10 @@ def estimate(
     return Estimate(total * n, tried, slopes, forward, backward, names)
 
 
+def _no_screening() -> Screened:
+    raise InputError("an estimate screens no places: it counts them.")
+
+
 def nominal(name: str, job: Job) -> tuple[int, int]:
     """Deployed predictions and gradients of one image in an attack that breaks nothing."""
     draws, patch = job.target.draws, job.threat.norm == "patch"
@@ -113,14 +119,13 @@ def nominal(name: str, job: Job) -> tuple[int, int]:
         return job.effort.draws * draws, 0
     if name == "square":
         return job.queries * draws, 0
-    screened = places if patch else 0
     if name == "screening":
-        return screened, draws
+        return places, draws
     rounds = min(job.effort.places, places) if patch else job.effort.restarts
     steps = rounds * job.steps
     many = {"every-mask": job.effort.masks, "saliency-hiding": 3}.get(name, 1)
     asked = 0 if job.target.exact and name != "transfer" else -(-steps // job.target.every)
-    return screened + asked * draws, steps * many * draws
+    return asked * draws, steps * many * draws
 
 
 def _timed(call: Any) -> float:

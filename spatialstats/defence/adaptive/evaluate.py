@@ -13,7 +13,7 @@ from spatialstats.defence.adaptive.baseline import allowance, run_baseline
 from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.result import NEAR_ZERO, AdaptiveResult, CurvePoint
-from spatialstats.defence.adaptive.suite import ATTACKS, LABELS, run_attack_on, survivors, verdict
+from spatialstats.defence.adaptive.suite import ATTACKS, LABELS, Shared, run_attack_on, survivors, verdict
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
@@ -95,6 +95,7 @@ def evaluate_adaptive(
             raise unknown("adaptive attack", name, ATTACKS)
     classifier.check(images)
     known, say = dict(done or {}), progress or (lambda _: None)
+    shared: Shared = []
 
     def unit(key: str, text: str, run: Callable[[], Outcome]) -> Outcome:
         if key not in known:
@@ -115,7 +116,9 @@ def evaluate_adaptive(
         return unit(
             key,
             text,
-            lambda: run_attack_on(name, defence, classifier, images, labels, at, how, own, only=only),
+            lambda: run_attack_on(
+                name, defence, classifier, images, labels, at, how, own, only=only, shared=shared
+            ),
         )
 
     outcomes = {name: attack(name, threat, effort, name) for name in chosen}

@@ -50,12 +50,13 @@ def noise(job: Job) -> Best:
 
 def screening(job: Job) -> Best:
     """The worst of all places of a patch, without optimising it; what the screening took is counted here."""
-    best, found, target = Best.of(job.x), job.screened, job.target
+    best, rows, target = Best.of(job.x), job.right.nonzero()[:, 0], job.target
+    if not len(rows):
+        return best
+    found = job.screened
     target.tried += found.tried
     target.gradients += found.gradients
     target.passes += found.passes
-    rows = job.right.nonzero()[:, 0]
-    if len(rows):
-        margin = job.target.margins(found.best[rows], rows, job.y[rows])
-        best.keep(rows, found.best[rows], margin, -margin)
+    margin = target.margins(found.best[rows], rows, job.y[rows])
+    best.keep(rows, found.best[rows], margin, -margin)
     return best

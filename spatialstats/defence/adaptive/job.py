@@ -137,6 +137,8 @@ Attempt = Callable[[Job, Round, torch.Tensor], Best]
 def attempted(job: Job, attempt: Attempt) -> Best:
     """All rounds of an attack; an image that was broken is left alone, unless the defence draws."""
     best = Best.of(job.x)
+    if not bool(job.right.any()):
+        return best
     for one in job.rounds():
         rows = (job.right & ((best.margin >= 0) | job.target.randomized)).nonzero()[:, 0]
         if not len(rows):

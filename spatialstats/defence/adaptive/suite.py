@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from spatialstats.defence.adaptive import end_to_end, frozen, gradient_free, mis
 from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.job import Attempt, Job, attempted
 from spatialstats.defence.adaptive.outcome import Outcome
+from spatialstats.defence.adaptive.screening import Screened, screen
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
@@ -22,6 +24,7 @@ from spatialstats.models import Classifier
 
 __all__ = ["ATTACKS", "LABELS", "run_attack_on", "survivors", "verdict", "why_not"]
 
+Shared = list[tuple[tuple[Any, ...], Screened]]
 CLIMBS: dict[str, Attempt] = {
     "transfer": end_to_end.transfer,
     "white-box": end_to_end.white_box,
@@ -80,7 +83,7 @@ def why_not(name: str, job: Job) -> str:
     if name == "roi-only":
         free = roi_only.always_open(job)
         if free is not None and not bool(free.any()):
-            return "some mask hides every pixel, so no region is always open"
+            return "every pixel is hidden by some mask, so no region is always open"
     return ""
 
 
@@ -95,6 +98,7 @@ def run_attack_on(
     seed: int,
     *,
     only: np.ndarray | None = None,
+    shared: Shared | None = None,
 ) -> Outcome:
     """One attack on a defence: a pure function of its arguments.
 
@@ -109,7 +113,10 @@ def run_attack_on(
     threat, effort, seed
         What may be changed, how hard to try, and the source of everything random.
     only : numpy.ndarray, optional
-        bool (N,): which images to attack; the others keep the defence's own verdict on them.
+        bool (N,): which images to attack; the others, broken by something else, count as broken.
+    shared : list, optional
+        Screenings of other attacks on the same defence and images; they change no result, and new
+        ones are added.
 
     Returns
     -------
@@ -125,19 +132,26 @@ def run_attack_on(
         chosen = right if only is None else right & torch.from_numpy(np.asarray(only, bool))
         target.tried.zero_()
         stream = derived(seed, 100 + ATTACKS.index(name))
-        job = Job(target, x, y, threat, effort, int(stream), chosen)
+
+        def screener() -> Screened:
+            before = target.passes
+            found = screened(defence, classifier, x, y, threat, effort, seed, chosen, shared)
+            target.passes = before  # counted where the screening is an attack of its own
+            return found
+
+        job = Job(target, x, y, threat, effort, int(stream), chosen, screener)
         skipped = why_not(name, job)
         best = Best.of(x)
         if not skipped:
             best = attempted(job, CLIMBS[name]) if name in CLIMBS else OTHERS[name](job)
         tried = target.tried.clone()
         attacked = chosen & torch.isfinite(best.margin)
-        robust = right.clone()
+        robust = chosen.clone()
         hit = attacked.nonzero()[:, 0]
         robust[hit] = verdict(
             target, best.x_adv[hit], y[hit], hit, derived(seed, VERDICT + ATTACKS.index(name))
         )
-    total = int(target.gradients.sum())
+    total = int(target.gradients.sum()) if name != "screening" else 0
     setting: dict[str, Any] = {
         "threat": threat.spec,
         "effort": effort.name,
@@ -147,11 +161,9 @@ def run_attack_on(
         "passes_of_a_prediction": target.cost,
         "draws": target.draws,
     }
-    if name == "screening" and job.screened is not None:
-        setting |= {
-            "places": job.screened.tried,
-            "screened_on": "defence" if job.screened.deployed else "model",
-        }
+    if threat.norm == "patch" and bool(chosen.any()) and not skipped and name not in ("noise", "square"):
+        on = "defence" if job.screened.deployed else "model"
+        setting |= {"screened": job.screened.places, "screened_on": on}
     return Outcome(
         name,
         robust.numpy(),
@@ -164,6 +176,32 @@ def run_attack_on(
         setting,
         best.x_adv.numpy(),
     )
+
+
+def screened(
+    defence: Defence,
+    classifier: Classifier,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    threat: Threat,
+    effort: Effort,
+    seed: int,
+    chosen: torch.Tensor,
+    shared: Shared | None,
+) -> Screened:
+    """The places of a patch: from another attack that screened these images too, or screened now."""
+    key = (threat, effort.stride, effort.places, seed if defence.randomized else 0)
+    for known, found in shared or []:
+        if known == key and bool((found.rows | ~chosen).all()):
+            return found
+    target = Target(defence, classifier, len(x), draws=effort.draws, seed=int(derived(seed, 8)))
+    target.probe(x)
+    with target.watched():
+        made = screen(target, x, y, threat, effort, chosen)
+    made = replace(made, passes=target.passes)
+    if shared is not None:
+        shared.append((key, made))
+    return made
 
 
 def verdict(target: Target, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, seed: int) -> torch.Tensor:

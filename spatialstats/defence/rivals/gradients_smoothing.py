@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
-from spatialstats.defence.blind_windows import fragments, pixels, windows
+from spatialstats.defence.blind_windows import fragments, pixels, starts
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.locate import Knowledge
 from spatialstats.defence.locator import Model, check_batch
@@ -100,15 +100,16 @@ class GradientsSmoothing(Defence):
         strong = scaled_magnitude(x)
         side = pixels(self.block, x.shape)
         stride = max(1, side - round(self.overlap * side))
-        covers = windows(x.shape, side, stride).to(x.device)
         mean = fragments(strong[:, None], side, stride).mean((2, 3, 4))
         if temperature is None:
             kept = (mean > self.threshold).to(x)
         else:
             kept = torch.sigmoid((mean - self.threshold) / (temperature * max(self.threshold, 1e-3)))
-        # A pixel stays if any block over it does; softly, the largest of their shares.
-        cells = kept[:, :, None] * covers.flatten(1).to(x)
-        share = cells.amax(1).view(-1, 1, *x.shape[2:])
+        # A pixel takes the largest share of the blocks over it: along the rows of blocks, then down.
+        down, across = (_reach(length, side, stride, x) for length in x.shape[2:])
+        kept = kept.view(len(x), len(down), len(across), 1)
+        share = (kept * across).amax(2)[:, :, None] * down[:, :, None]
+        share = share.amax(1, keepdim=True)
         return (self.strength * strong[:, None] * share).clamp(0, 1)
 
 
@@ -119,3 +120,9 @@ def scaled_magnitude(x: torch.Tensor) -> torch.Tensor:
     size = (down.square() + right.square()).clamp_min(1e-30).sqrt()  # a finite gradient where both are 0
     low, high = size.amin((1, 2), keepdim=True), size.amax((1, 2), keepdim=True)
     return (size - low) / torch.where(high > low, high - low, 1)
+
+
+def _reach(length: int, side: int, stride: int, like: torch.Tensor) -> torch.Tensor:
+    """(blocks, length): 1 where a block lies along one axis, else 0."""
+    begin, at = starts(length, side, stride)[:, None], torch.arange(length)
+    return ((at >= begin) & (at < begin + side)).to(like)

@@ -16,7 +16,10 @@ __all__ = ["SaliencyMask", "Salient"]
 
 
 class Salient(Gradient):
-    """The top of the saliency map, opened and closed, without regard to a region of importance."""
+    """The top of the saliency map, opened and closed, without regard to a region of importance.
+
+    The soft mask is that of the top, before it is opened and closed.
+    """
 
     name: ClassVar[str] = "saliency-mask"
     label: ClassVar[str] = "saliency, opened and closed"

@@ -1,0 +1,145 @@
+"""Flags on what the attacks found, attack against attack on the same images, and on their budgets."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import stats
+
+from spatialstats.attacks.seeds import derived
+from spatialstats.defence.adaptive.outcome import Outcome
+from spatialstats.defence.adaptive.result import MOVES, AdaptiveResult
+from spatialstats.defence.check import CARLINI, OURS, TRAMER, Check
+from spatialstats.defence.probe import AT_ONCE, Probe
+
+__all__ = ["better", "paired_flags"]
+
+ALPHA = 0.05
+SLACK = 0.02  # of the images an honest attack may miss what another one finds
+Bools = npt.NDArray[np.bool_]
+FOLLOWING = ("white-box", "straight-through")
+MISLEADING = ("saliency-hiding", "decoy", "clean-mask", "attacked-mask", "every-mask", "roi-only")
+
+
+def better(robust: Bools, than: Bools) -> tuple[int, int, float]:
+    """Images that one attack alone breaks, those that the other alone breaks, exact one-sided p.
+
+    McNemar's test, conditional on the number of images that exactly one of them breaks.
+    """
+    one, other = int((~robust & than).sum()), int((robust & ~than).sum())
+    if not one + other:
+        return one, other, 1.0
+    return one, other, float(stats.binomtest(one, one + other, 0.5, alternative="greater").pvalue)
+
+
+def misses(count: int, n: int) -> float:
+    """p of so many images missed by an attack that misses `SLACK` of them."""
+    return float(stats.binom.sf(count - 1, n, SLACK)) if count else 1.0
+
+
+def paired_flags(adaptive: AdaptiveResult, single: Bools | None) -> list[Check]:
+    """The checks of attack against attack; see `checklist`.
+
+    Parameters
+    ----------
+    adaptive : AdaptiveResult
+    single : numpy.ndarray, optional
+        bool (N,): right after one step of the whole budget along the white-box gradient.
+    """
+    found = adaptive.outcomes
+    followed = [found[name] for name in FOLLOWING if name in found and found[name].ran]
+    if not followed:
+        return [Check("attack against attack", None, "No white-box attack was run.", CARLINI)]
+    white = np.stack([one.robust for one in followed]).all(0)
+    checks = [
+        against("gradient-free search breaks no more", found.get("square"), white, "Square", CARLINI),
+        against("transfer breaks no more", found.get("transfer"), white, "the transferred attack", CARLINI),
+        against("random noise breaks no more", found.get("noise"), white, "random noise", CARLINI),
+    ]
+    if single is not None:
+        checks.append(
+            compared("one step breaks no more than many", single, white, "one step of the budget", CARLINI)
+        )
+    elif found.get("screening"):
+        checks.append(
+            against("places alone break no more", found["screening"], white, "an unoptimised patch", CARLINI)
+        )
+    return [*checks, rises(adaptive), doubled(adaptive), misled(adaptive, white)]
+
+
+def against(name: str, outcome: Outcome | None, white: Bools, what: str, source: str) -> Check:
+    """`compared` for an attack of the suite."""
+    if outcome is None or not outcome.ran:
+        return Check(name, None, f"Not run: {outcome.skipped if outcome else 'not asked for'}.", source)
+    return compared(name, outcome.robust, white, what, source)
+
+
+def compared(name: str, robust: Bools, white: Bools, what: str, source: str) -> Check:
+    """Whether a weaker attack breaks what the white-box one does not."""
+    one, other, p = better(robust, white)
+    n = len(white)
+    flag = p < ALPHA or misses(one, n) < ALPHA
+    said = (
+        f"Of {n} images {what} alone breaks {one}, the white-box attack alone {other} (McNemar's exact "
+        f"one-sided p = {p:.3g}; as many misses of an attack that misses {100 * SLACK:.0f} %: "
+        f"p = {misses(one, n):.3g})."
+    )
+    return Check(name, flag, said, source)
+
+
+def rises(adaptive: AdaptiveResult) -> Check:
+    """Whether success comes near to all images as the budget grows."""
+    name = "success rises to all images with the budget"
+    if not adaptive.curve:
+        return Check(name, None, "No success-against-budget curve was asked for.", CARLINI)
+    path = ", ".join(f"{100 * p.robust.mean():.0f} % at {p.threat.text}" for p in adaptive.curve)
+    return Check(name, not adaptive.reaches_zero, f"Robust accuracy: {path}.", CARLINI)
+
+
+def doubled(adaptive: AdaptiveResult) -> Check:
+    """Whether twice the budget of gradients and queries breaks more."""
+    name = "twice the effort changes nothing"
+    if adaptive.moved is None:
+        return Check(name, None, "Twice the effort was not tried.", CARLINI)
+    n = len(adaptive.clean)
+    count = round(adaptive.moved * n)
+    p = float(stats.binom.sf(count - 1, n, MOVES)) if count > 0 else 1.0
+    said = (
+        f"Twice the steps, queries and draws lower the worst case by {100 * adaptive.moved:.1f} points "
+        f"({count} of {n} images; p = {p:.3g} if it were {100 * MOVES:.0f} point)."
+    )
+    return Check(name, p < ALPHA, said, CARLINI)
+
+
+def misled(adaptive: AdaptiveResult, white: Bools) -> Check:
+    """Whether attacks on the mask break more than the plain white-box one: information."""
+    name = "attacks that move or freeze the mask"
+    ran = {key: adaptive.outcomes[key] for key in MISLEADING if key in adaptive.outcomes}
+    ran = {key: one for key, one in ran.items() if one.ran}
+    if not ran:
+        return Check(name, None, "None applies: no mask belongs to an image.", OURS)
+    counts = {key: int((~one.robust & white).sum()) for key, one in ran.items()}
+    best = max(counts, key=lambda key: counts[key])
+    said = f"{best} breaks {counts[best]} of {len(white)} images that the end-to-end attack does not: " + (
+        "that one is not the strongest here, the worst case counts." if counts[best] else "no more is found."
+    )
+    return Check(name, None, said, TRAMER)
+
+
+def single_step(probe: Probe, x: torch.Tensor, y: torch.Tensor) -> Bools | None:
+    """bool (N,): right after one step of the whole budget along the white-box gradient.
+
+    None for a patch, whose single step is the screening of its places.
+    """
+    if probe.threat.norm == "patch":
+        return None
+    whole = Probe(probe.defence, x, y, probe.threat, int(derived(probe.seed, 5)))
+    slope, _ = whole.gradient(x)
+    moved = whole.moved(x, -slope, 1.0)
+    with torch.no_grad():
+        if probe.defence.randomized:
+            probe.defence.reseed(int(derived(probe.seed, 6)) % 2**31)
+        said = torch.cat([probe.defence(part) for part in moved.split(AT_ONCE)]).argmax(1)
+    found: Bools = (said == y).numpy()
+    return found

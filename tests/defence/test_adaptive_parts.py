@@ -1,0 +1,287 @@
+"""Threats, efforts, screening, counting, the decoy and the statistics of an adaptive evaluation."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from math import comb
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from spatialstats.attacks.patch import window
+from spatialstats.defence.adaptive import (
+    EFFORTS,
+    Effort,
+    Outcome,
+    Threat,
+    estimate,
+    evaluate_adaptive,
+    mcnemar,
+)
+from spatialstats.defence.adaptive.estimate import nominal
+from spatialstats.defence.adaptive.job import Job
+from spatialstats.defence.adaptive.misleading import baited, decoy_pixels
+from spatialstats.defence.adaptive.screening import screen, spread
+from spatialstats.defence.adaptive.suite import ATTACKS, run_attack_on, why_not
+from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.blind_maps import Gradient
+from spatialstats.defence.neutralized import NeutralizedModel
+from spatialstats.defence.prior import Fixed
+from spatialstats.defence.rivals.plain import Undefended
+from spatialstats.errors import InputError
+from spatialstats.models import Classifier
+
+EFFORT = Effort("small", images=4, steps=6, restarts=2, queries=25, draws=3, places=4, masks=2, curve=(1.0,))
+
+
+class Plane(nn.Module):
+    """Two classes by the sign of a weighted sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(6)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = ((x - 0.5) * self.weight).sum((1, 2, 3))
+        return torch.stack([score, -score], 1)
+
+
+class Sure(nn.Module):
+    """Always the first class, with a gradient."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = x.square().mean((1, 2, 3))
+        return torch.stack([10 + mean, mean * 0, 0.5 * mean, 0.9 * mean], 1)
+
+
+@pytest.fixture
+def x() -> torch.Tensor:
+    return torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+
+
+def job_of(defence, classifier, x, threat, effort=EFFORT) -> Job:
+    target = Target(defence, classifier, len(x), draws=effort.draws, seed=0)
+    target.probe(x)
+    y = defence(x).argmax(1)
+    found = Threat.parse(threat)
+    right = torch.ones(len(x), dtype=torch.bool)
+    return Job(target, x, y, found, effort, 0, right, lambda: screen(target, x, y, found, effort, right))
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("linf:8/255", "L∞ 8/255"),
+        ("l2:0.5", "L2 0.5"),
+        ("patch:5x5", "5x5 patch anywhere"),
+        ("linf:0.5/255", "L∞ 0.5/255"),
+    ],
+)
+def test_threats_are_written_as_they_are_read(spec: str, text: str) -> None:
+    found = Threat.parse(spec)
+    assert (found.spec, found.text) == (spec, text)
+    assert Threat.parse(found.spec) == found
+
+
+@given(st.floats(1e-4, 1.0), st.sampled_from(["linf", "l2"]))
+def test_a_threat_s_text_is_the_same_threat(epsilon: float, norm: str) -> None:
+    threat = Threat(norm, epsilon)
+    assert Threat.parse(threat.spec) == threat
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["linf", "linf:", "linf:2", "l1:3", "patch:5x6", "patch:0", "l2:-1", "l2:1/0", "l2:nan", "patch:1.5"],
+)
+def test_wrong_threats_are_refused(spec: str) -> None:
+    with pytest.raises(InputError):
+        Threat.parse(spec)
+
+
+def test_threats_grow_as_far_as_images_allow() -> None:
+    assert Threat.parse("linf:8/255").scaled(1000, (3, 8, 8)).epsilon == 1
+    assert Threat.parse("patch:5").scaled(0.1, (3, 8, 8)).spec == "patch:1x1"
+    assert Threat.parse("patch:5").scaled(9, (3, 8, 8)).spec == "patch:8x8"
+    with pytest.raises(InputError, match="does not fit"):
+        Threat.parse("patch:9").budget((1, 3, 8, 8))
+
+
+def test_twice_the_budget_is_twice_the_budget() -> None:
+    for effort in EFFORTS.values():
+        twice = effort.doubled()
+        assert (twice.steps, twice.queries) == (2 * effort.steps, 2 * effort.queries)
+        assert twice.first_loss != effort.first_loss
+    assert not Effort.named("quick").conclusive
+    with pytest.raises(InputError, match="unknown effort 'fast'"):
+        Effort.named("fast")
+    with pytest.raises(InputError, match="rising"):
+        Effort(curve=(2.0, 1.0))
+
+
+def test_screening_finds_the_worst_place_of_a_linear_model(x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=3)
+    defence = Undefended(classifier)
+    job = job_of(defence, classifier, x, "patch:3x3")
+    found = screen(job.target, x, job.y, job.threat, EFFORT, job.right)
+    assert found.places == 36
+    assert found.deployed
+    downhill = -Plane().weight.detach() * (1 - 2 * job.y)[:, None, None, None]
+    gain = torch.where(downhill > 0, downhill * (1 - x), -downhill * x).sum(1)
+    sums = gain.unfold(1, 3, 1).unfold(2, 3, 1).sum((3, 4)).flatten(1)
+    at = sums.argmax(1)
+    assert found.corners[:, 0].tolist() == torch.stack([at // 6, at % 6], 1).tolist()
+    inside = window(x, found.corners[:, 0], 3)
+    assert torch.equal(torch.where(inside, found.asked, x), found.best)
+    assert (job.target.tried == 36 + 1).all()
+
+
+def test_chosen_places_are_spread_before_they_are_repeated() -> None:
+    places = torch.stack(torch.meshgrid(torch.arange(3), torch.arange(3), indexing="ij"), -1).view(-1, 2)
+    margins = torch.arange(9.0)[None]
+    chosen = spread(margins, places, 9)[0].tolist()
+    assert chosen[:4] == [[0, 0], [0, 2], [2, 0], [2, 2]]  # two pixels apart
+    assert sorted(chosen) == sorted(places.tolist())
+
+
+def test_counts_are_what_was_asked_for(x: torch.Tensor) -> None:
+    """Nothing breaks a sure model, so every attack spends exactly what the estimate says, or what it may."""
+    classifier = Classifier(Sure(), batch_size=2)
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[:2] = True
+    for defence in (Undefended(classifier), NeutralizedModel(classifier, Fixed(mask), "mean")):
+        for threat in ("linf:8/255", "patch:3x3"):
+            job = job_of(defence, classifier, x, threat)
+            for name in ATTACKS:
+                if why_not(name, job):
+                    continue
+                found = run_attack_on(name, defence, classifier, x, job.y, job.threat, EFFORT, 1)
+                tried, gradients = nominal(name, job)
+                assert (found.gradients == gradients).all(), name
+                asked = found.tried - tried - gradients
+                assert ((asked >= 0) & (asked <= 2)).all(), name  # and the clean logits
+                assert found.robust.all()
+
+
+def test_an_evaluation_that_breaks_nothing_says_that_it_is_too_weak(x: torch.Tensor) -> None:
+    classifier = Classifier(Sure(), batch_size=4)
+    y = torch.zeros(4, dtype=torch.int64)
+    effort = replace(EFFORT, curve=(1.0, 4.0))
+    result = evaluate_adaptive(Undefended(classifier), classifier, x, y, "linf:8/255", effort=effort)
+    assert result.worst.all()
+    assert result.converged
+    assert not result.reaches_zero
+    assert any("remain even at" in flag for flag in result.flags)
+    assert "Caution" in result.sentence
+    assert "upper bound" in result.sentence
+
+
+def test_a_weak_budget_is_flagged_by_its_double(x: torch.Tensor) -> None:
+    """One random trial seldom finds what two hundred do."""
+    classifier = Classifier(Plane(), batch_size=4)
+    near = 0.5 + 0.02 * (x - 0.5)
+    y = torch.from_numpy(classifier.predict(near))
+    effort = replace(EFFORT, queries=10, steps=1)
+    result = evaluate_adaptive(
+        Undefended(classifier), classifier, near, y, "linf:0.0008", effort=effort, attacks=("square",)
+    )
+    lower = [one.robust.mean() for one in result.doubled.values()]
+    assert result.moved == pytest.approx(result.first.mean() - min(lower[0], result.first.mean()))
+    assert result.converged == (result.moved <= 0.01)
+    assert ("not converged" in " ".join(result.flags)) == (not result.converged)
+
+
+def test_a_decoy_is_one_part_of_the_budget(x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=4)
+    defence = NeutralizedModel(classifier, Gradient(fraction=0.15), "mean")
+    for threat in ("linf:0.1", "l2:0.5", "patch:6x6"):
+        job = job_of(defence, classifier, x, threat)
+        one = next(job.rounds())
+        bait = decoy_pixels(job, one)
+        area = bait.flatten(1).sum(1)
+        assert (area > 0).all()
+        if one.inside is not None:
+            assert (area == 12).all()
+            assert not (bait & ~one.inside).any()
+        else:
+            assert not (bait[:, 0] & job.clean_masks).flatten(1).any(1).all()
+        region, start = baited(job, one, bait, free=False)
+        budget = job.threat.budget(x.shape)
+        climbed = region.project(start + torch.randn(x.shape, generator=torch.Generator().manual_seed(1)))
+        assert float(budget.measure(x, climbed).max()) <= budget.limit(x.shape)
+        held = bait.expand_as(x)
+        assert torch.equal(climbed[held], start[held])
+        assert (start != x)[held].any()
+
+
+def test_an_estimate_counts_the_attacks_that_apply(x: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["spatialstats.defence.adaptive.estimate"]  # the package's name of it is the function
+    monkeypatch.setattr(module, "_timed", lambda call: 0.8)
+    classifier = Classifier(Plane(), batch_size=4)
+    y = torch.from_numpy(classifier.predict(x))
+    found = estimate(Undefended(classifier), classifier, x, y, "linf:8/255", EFFORT, images=100)
+    assert found.attacks == ("noise", "transfer", "square", "white-box")
+    assert (found.tried, found.gradients) == (3 + 12 + 25, 12 + 12)
+    each = 0.8 / 4  # of a prediction and of a gradient
+    plain, twice, curve = 40 + 24, 2 * (40 + 24 - 3), 12 + 12 + 12
+    assert found.seconds == pytest.approx(100 * each * (plain + twice + curve))
+    assert found.sentence.startswith("At most 1.2 hours: 4 attacks with up to 40 examples and 24 gradients")
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 5))
+def test_mcnemar_is_the_exact_binomial(only_a: int, only_b: int, both: int) -> None:
+    a = np.array([True] * only_a + [False] * only_b + [True] * both, bool)
+    b = np.array([False] * only_a + [True] * only_b + [True] * both, bool)
+    n, k = only_a + only_b, min(only_a, only_b)
+    tail = sum(comb(n, i) for i in range(k + 1)) / 2**n
+    assert mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_a_damaged_outcome_is_refused() -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        Outcome.from_dict({"name": "white-box", "margin": []})
+
+
+def test_wrong_input_is_refused(x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=4)
+    y = torch.from_numpy(classifier.predict(x))
+    defence = Undefended(classifier)
+    with pytest.raises(InputError, match="unknown adaptive attack 'whitebox'"):
+        evaluate_adaptive(defence, classifier, x, y, "l2:0.5", attacks=["whitebox"])
+    with pytest.raises(InputError, match="one label each"):
+        evaluate_adaptive(defence, classifier, x, y[:2], "l2:0.5")
+
+
+def test_a_screening_is_shared_and_counted_once(x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=4)
+    defence = Undefended(classifier)
+    y, threat = torch.from_numpy(classifier.predict(x)), Threat.parse("patch:2x2")
+    shared: list = []
+    alone, among = (
+        [
+            run_attack_on(name, defence, classifier, x, y, threat, EFFORT, 1, shared=one)
+            for name in ("screening", "transfer", "white-box")
+        ]
+        for one in (None, shared)
+    )
+    assert len(shared) == 1
+    for first, second in zip(alone, among, strict=True):
+        assert first.to_dict() == second.to_dict()
+    assert (alone[0].tried >= 49).all()
+    assert (alone[1].tried <= 2 * 4 * 6 + 1).all()  # no place among them
+
+
+@pytest.mark.parametrize("threat", ["linf:0.1", "patch:2x2"])
+def test_nothing_is_attacked_where_nothing_is_right(threat: str, x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=4)
+    defence = NeutralizedModel(classifier, Gradient(fraction=0.1), "mean")
+    with torch.no_grad():
+        wrong = 1 - defence(x).argmax(1)
+    for name in ATTACKS:
+        found = run_attack_on(name, defence, classifier, x, wrong, Threat.parse(threat), EFFORT, 1)
+        assert not found.robust.any()
+        assert found.gradients.sum() == 0
