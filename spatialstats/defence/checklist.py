@@ -62,16 +62,16 @@ def checklist(
     labels = torch.as_tensor(np.asarray(y), dtype=torch.int64)[:n]
     if len(images) != n or len(labels) != n:
         raise InputError(
-            f"a checklist is of the images of its adaptive evaluation: expected {n}, got {len(images)} images "
-            f"and {len(labels)} labels."
+            f"a checklist is of the images of its adaptive evaluation: expected {n}, got "
+            f"{len(images)} images and {len(labels)} labels."
         )
-    target = Target(defence, classifier, n, draws=1, seed=seed)
-    target.probe(images)
-    few = int(np.clip(PASSES / target.cost, *IMAGES))
-    probe = Probe(defence, images, labels, adaptive.threat, seed, images=few)
     # Draws from torch's own generator must neither repeat nor disturb the caller's.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(derived(seed, 1)) % 2**31)
+        target = Target(defence, classifier, n, draws=1, seed=seed)
+        target.probe(images)
+        few = int(np.clip(PASSES / target.cost, *IMAGES))
+        probe = Probe(defence, images, labels, adaptive.threat, seed, images=few)
         return (
             stated(defence, adaptive),
             clean_beside(adaptive),
@@ -103,7 +103,7 @@ def clean_beside(adaptive: AdaptiveResult) -> Check:
     cost = paired_difference(adaptive.clean, adaptive.undefended_clean)
     said = (
         f"{100 * adaptive.clean.mean():.1f} % clean with the defence, "
-        f"{100 * adaptive.undefended_clean.mean():.1f} % without it (difference {100 * cost.value:+.1f} points "
+        f"{100 * adaptive.undefended_clean.mean():.1f} % without it ({100 * cost.value:+.1f} points "
         f"[{100 * cost.low:+.1f}, {100 * cost.high:+.1f}])."
     )
     return Check("clean accuracy beside it", None, said, CARLINI)

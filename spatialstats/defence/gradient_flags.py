@@ -37,8 +37,8 @@ def blind(probe: Probe, found: list[tuple[torch.Tensor, torch.Tensor]], adaptive
     spent = adaptive.outcomes.get("white-box")
     steps = spent.blind_steps if spent is not None and spent.ran else 0.0
     said = (
-        f"{100 * lost:.0f} % of the gradients at {len(probe.x)} images and beside them, and {100 * steps:.0f} % "
-        "of the white-box attack's, are zero, missing or not finite."
+        f"{100 * lost:.0f} % of the gradients at {len(probe.x)} images and beside them, and "
+        f"{100 * steps:.0f} % of the white-box attack's, are zero, missing or not finite."
     )
     return Check("the attack's gradient exists", max(lost, steps) > BLIND, said, AUTOATTACK)
 
@@ -63,8 +63,9 @@ def predicts(
     left = ((a - b) ** 2).sum(0) / (b**2).sum(0).clamp_min(1e-300)
     share = float((1 - left).nan_to_num(-1.0).clamp_min(-1).median())
     told = (
-        f"Of what {2 * DIRECTIONS} random steps of 1/{round(1 / STEP)} of the budget do to the margin that the "
-        f"attack follows, its gradient explains {100 * max(share, 0):.0f} % (median of {a.shape[1]} images)."
+        f"Of what {2 * DIRECTIONS} random steps of 1/{round(1 / STEP)} of the budget do to the "
+        f"margin that the attack follows, its gradient explains {100 * max(share, 0):.0f} % "
+        f"(median of {a.shape[1]} images)."
     )
     return Check(name, share < EXPLAINED, told, ATHALYE)
 
@@ -72,7 +73,7 @@ def predicts(
 def beats_random(
     probe: Probe, places: tuple[torch.Tensor, ...], found: list[tuple[torch.Tensor, torch.Tensor]]
 ) -> Check:
-    """Whether one step along the gradient lowers the deployed margin more than the best of a few random ones."""
+    """Whether one step along the gradient lowers the deployed margin more than a few random ones."""
     shares, falls, best_falls = [], [], []
     for number, (x, (slope, _)) in enumerate(zip(places, found, strict=True)):
         before = probe.margins(x)
@@ -88,9 +89,9 @@ def beats_random(
     fall, best = float(torch.cat(falls).median()), float(torch.cat(best_falls).median())
     stuck = fall <= 0
     said = (
-        f"One step of the budget along the attack's gradient lowers the deployed margin by {fall:.3g} (median), "
-        f"the best of {RANDOM} random steps by {best:.3g}; the random one is better for {100 * share:.0f} % "
-        "of the images."
+        f"One step of the budget along the attack's gradient lowers the deployed margin by {fall:.3g} "
+        f"(median), the best of {RANDOM} random steps by {best:.3g}; the random one is "
+        f"better for {100 * share:.0f} % of the images."
     )
     return Check("a step along the gradient beats random steps", share > BEATEN or stuck, said, CARLINI)
 
@@ -102,7 +103,8 @@ def agrees(probe: Probe, places: tuple[torch.Tensor, ...]) -> Check:
         return Check(name, None, "The attack follows the deployed defence itself.", TRAMER)
     differs = [probe.logits(x).argmax(1) != probe.stand_in(x, TEMPERATURES[-1]).argmax(1) for x in places]
     share = float(torch.cat(differs).float().mean())
-    said = f"At its coldest the stand-in gives another class to {100 * share:.0f} % of {2 * len(probe.x)} images."
+    n = 2 * len(probe.x)
+    said = f"At its coldest the stand-in gives another class to {100 * share:.0f} % of {n} images."
     return Check(name, share > DISAGREES, said, TRAMER)
 
 

@@ -27,9 +27,7 @@ def draws(probe: Probe) -> Check:
     first = probe.logits(probe.x)
     away = max(_apart(first, probe.logits(probe.x)) for _ in range(2))
     what = "in the same draws " if probe.defence.randomized else ""
-    said = (
-        f"Asked three times {what}about the same {len(probe.x)} images, logits differ by at most {away:.2g}"
-    )
+    said = f"Asked three times {what}about {len(probe.x)} images, logits differ by at most {away:.2g}"
     if probe.defence.randomized:
         said += "; it says that it draws, so the attacks average over fresh draws"
     return Check(name, not away <= CLOSE, f"{said}.", AUTOATTACK)

@@ -51,7 +51,7 @@ def paired_flags(adaptive: AdaptiveResult, single: Bools | None) -> list[Check]:
     followed = [found[name] for name in FOLLOWING if name in found and found[name].ran]
     if not followed:
         return [Check("attack against attack", None, "No white-box attack was run.", CARLINI)]
-    white = np.stack([one.robust for one in followed]).all(0)
+    white: Bools = np.logical_and.reduce([one.robust for one in followed])
     checks = [
         against("gradient-free search breaks no more", found.get("square"), white, "Square", CARLINI),
         against("transfer breaks no more", found.get("transfer"), white, "the transferred attack", CARLINI),
@@ -122,7 +122,7 @@ def misled(adaptive: AdaptiveResult, white: Bools) -> Check:
     counts = {key: int((~one.robust & white).sum()) for key, one in ran.items()}
     best = max(counts, key=lambda key: counts[key])
     said = f"{best} breaks {counts[best]} of {len(white)} images that the end-to-end attack does not: " + (
-        "that one is not the strongest here, the worst case counts." if counts[best] else "no more is found."
+        "that one is not the strongest, the worst case counts." if counts[best] else "no more is found."
     )
     return Check(name, None, said, TRAMER)
 

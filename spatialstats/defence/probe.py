@@ -110,7 +110,8 @@ class Probe:
         if self.threat.norm != "l2":
             return direction.sign()
         length = direction.flatten(1).norm(dim=1).clamp_min(1e-30)
-        return direction / length[:, None, None, None]
+        unit: torch.Tensor = direction / length[:, None, None, None]
+        return unit
 
     def _averaged(self, ask: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Mean answer over the draws, in micro-batches of one size."""

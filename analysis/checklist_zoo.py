@@ -1,0 +1,161 @@
+"""Sensitivity and false alarms of the checklist on zoos of planted defences.
+
+    python analysis/checklist_zoo.py --zoo open sound --seeds 0 --out docs/checklist.json
+
+Each member is attacked as `spatialstats defend` attacks a defence, with a small effort, and its
+checklist is read.  A planted defence counts as flagged if any check flags it.  Finished members are
+in the JSON file and are not run again.  A planted defence must look robust to a plain PGD (``naive``)
+and not be so (``worst``: the least that the adaptive attacks left, or the undefended model's PGD
+shown to a defence that was asked nothing before); those that do not are named and left out of the rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from checklist_zoo_world import EFFORT, Member, digits, naive_pgd
+
+from spatialstats.attacks import get_attack, run_attack
+from spatialstats.defence import check, gradient_flags, output_flags, paired_flags, probe
+from spatialstats.defence import checklist as listed
+from spatialstats.defence.adaptive import Threat, evaluate_adaptive
+from spatialstats.defence.checklist import checklist
+from spatialstats.stats.intervals import wilson
+
+GAP = 0.2  # by which a plain PGD must overrate a planted defence
+PLANTED = ("open", "held-out")
+
+
+def zoo(name: str) -> tuple[Member, ...]:
+    """The members; the held-out zoo is imported only when it is asked for."""
+    if name == "open":
+        from checklist_zoo_open import OPEN
+
+        return OPEN
+    if name == "held-out":
+        from checklist_zoo_held_out import HELD_OUT
+
+        return HELD_OUT
+    from checklist_zoo_sound import BLIND, SOUND
+
+    return {"sound": SOUND, "blind": BLIND}[name]
+
+
+def code() -> str:
+    """A digest of the flags' source, so that a result says which flags it is of."""
+    digest = hashlib.sha256()
+    for module in (check, listed, gradient_flags, output_flags, paired_flags, probe):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+CODE = code()
+
+
+def judged(member: Member, seed: int) -> dict[str, Any]:
+    """Attack a member and read its checklist."""
+    began = time.process_time()
+    torch.manual_seed(seed)
+    classifier, defence = member.make(seed)
+    _, _, x, y = digits()
+    right = (classifier.logits(x[:200]).argmax(1) == y[:200]).nonzero()[: EFFORT.images, 0]
+    x, y = x[right], y[right]
+    threat = Threat.parse(member.threat)
+    adaptive = evaluate_adaptive(defence, classifier, x, y, threat, effort=EFFORT, seed=seed)
+    checks = checklist(defence, classifier, x, y, adaptive, seed=seed)
+    naive = naive_pgd(defence, x, y, threat.epsilon) if threat.norm == "linf" else None
+    fresh = member.make(seed)[1]  # one that was asked nothing yet: some remember
+    carried = (
+        run_attack(get_attack(f"pgd-linf(epsilon={threat.epsilon}, steps=40)"), classifier, x, y, seed=seed)
+        if threat.norm == "linf"
+        else None
+    )
+    with torch.no_grad():
+        left = (
+            1.0
+            if carried is None
+            else float((fresh(torch.from_numpy(carried.x_adv)).argmax(1) == y).float().mean())
+        )
+    return {
+        "member": member.name,
+        "seed": seed,
+        "threat": threat.spec,
+        "clean": float(adaptive.clean.mean()),
+        "naive": naive,
+        "worst": min(left, float(adaptive.worst.mean())),
+        "undefended": float(adaptive.baseline.robust.mean()),
+        "flags": [one.name for one in checks if one.flag],
+        "checks": [one.to_dict() for one in checks],
+        "seconds": round(time.process_time() - began, 1),
+        "flags_code": CODE,
+    }
+
+
+def rates(rows: list[dict[str, Any]], *, planted: bool) -> dict[str, Any]:
+    """Share of flagged members with Wilson's interval; planted ones that a plain PGD sees through apart."""
+    counted = [row for row in rows if not planted or looks_robust(row)]
+    hits = [row for row in counted if row["flags"]]
+    said = wilson(len(hits), len(counted))
+    return {
+        "members": len(counted),
+        "flagged": len(hits),
+        "share": said.value,
+        "low": said.low,
+        "high": said.high,
+        "unflagged": [f"{row['member']} {row['seed']}" for row in counted if not row["flags"]],
+        "flagged_members": [f"{row['member']} {row['seed']}" for row in hits],
+        "left_out": [f"{row['member']} {row['seed']}" for row in rows if row not in counted],
+    }
+
+
+def looks_robust(row: dict[str, Any]) -> bool:
+    """Whether a plain PGD overrates a planted defence."""
+    return row["naive"] is not None and row["naive"] - row["worst"] >= GAP
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--zoo", nargs="+", default=["open", "sound"], choices=["sound", "blind", *PLANTED])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--only", nargs="*", help="names of members")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    found: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {}
+    for name in asked.zoo:
+        rows = found.setdefault(name, {"rows": []})["rows"]
+        done = {(row["member"], row["seed"]) for row in rows}
+        for seed in asked.seeds:
+            for member in zoo(name):
+                if (member.name, seed) in done or (asked.only and member.name not in asked.only):
+                    continue
+                rows.append(judged(member, seed))
+                row = rows[-1]
+                naive = "   -" if row["naive"] is None else f"{row['naive']:.2f}"
+                print(
+                    f"{name} {member.name} {seed}: clean {row['clean']:.2f} naive {naive} "
+                    f"worst {row['worst']:.2f} bare {row['undefended']:.2f} {row['seconds']} s: "
+                    + ("; ".join(row["flags"]) or "-"),
+                    flush=True,
+                )
+                if asked.out:
+                    asked.out.write_text(json.dumps(found, indent=1) + "\n")
+        found[name]["rates"] = rates(rows, planted=name in PLANTED)
+        said = found[name]["rates"]
+        print(
+            f"{name}: {said['flagged']} of {said['members']} flagged, {100 * said['share']:.0f} % "
+            f"[{100 * said['low']:.0f}, {100 * said['high']:.0f}]; left out {said['left_out']}",
+            flush=True,
+        )
+    if asked.out:
+        asked.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
