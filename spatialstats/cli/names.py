@@ -6,8 +6,9 @@ from typing import Any
 
 
 def names() -> None:
-    """The names of datasets, models, attacks and importance methods."""
+    """The names of datasets, models, attacks, importance methods, defences and locators."""
     from spatialstats.attacks import list_attacks
+    from spatialstats.defence.registry import list_defences, list_locators
     from spatialstats.importance import list_importance
     from spatialstats.models import list_models
 
@@ -16,6 +17,8 @@ def names() -> None:
         "models": list_models(),
         "attacks": list_attacks(),
         "importance": list_importance(),
+        "defences": list_defences(),
+        "locators": list_locators(),
     }
     for kind, names in parts.items():
         print(f"{kind}: {', '.join(names)}")
