@@ -27,6 +27,7 @@ from typing import Any
 
 import bench_kernels_cases
 import bench_kernels_density
+import bench_kernels_inference
 import bench_kernels_nulls
 import numba
 import numpy as np
@@ -171,6 +172,7 @@ def all_cases(quick: bool, threads: int) -> Iterator[tuple[str, Callable[[], Cas
     yield from bench_kernels_density.cases(quick)
     yield from bench_kernels_cases.cases(quick)
     yield from bench_kernels_nulls.cases(quick, threads)
+    yield from bench_kernels_inference.cases(quick, threads)
 
 
 def machine(threads: int) -> dict[str, Any]:

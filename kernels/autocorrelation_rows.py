@@ -15,115 +15,194 @@ GENERAL, PRODUCT = 2, 3
 
 
 @inner
-def rook_row(up: Array, mid: Array, down: Array, weight: Array, cross: Array) -> None:
-    """Add a row's terms to its columns; image rows have a pixel more at each end."""
-    for c in range(weight.size):
-        lag = up[c + 1] + mid[c] + mid[c + 2] + down[c + 1]
-        cross[c] += (weight[c] * mid[c + 1]) * lag
-
-
-@inner
-def queen_row(up: Array, mid: Array, down: Array, weight: Array, cross: Array) -> None:
-    """The same with the corners."""
-    for c in range(weight.size):
-        lag = up[c] + up[c + 1] + up[c + 2] + mid[c] + mid[c + 2] + down[c] + down[c + 1] + down[c + 2]
-        cross[c] += (weight[c] * mid[c + 1]) * lag
-
-
-@inner
-def add_product(own: Array, fixed: Array, products: Array) -> None:
-    """Add a row's products with a row of a fixed image."""
-    for c in range(fixed.size):
-        products[c] += fixed[c] * own[c]
-
-
-@inner
-def add_squares(own: Array, excess: Array, lo: int, hi: int, squares: Array) -> None:
-    """Add the squares of the columns [lo, hi) of a row, times their excess."""
-    for c in range(lo, hi):
-        squares[c] += (excess[c] * own[c]) * own[c]
-
-
-@inner
-def add_rows(
-    image: Array,
-    base: int,
-    first: int,
-    rows: int,
-    kind: int,
-    weight: Array,
-    excess: Array,
-    plain: bool,
-    sums: Array,
+def rook_row(
+    image: Array, at: int, across: int, weight: Array, row: int, lo: int, hi: int, cross: Array
 ) -> None:
-    """Add the terms of rows to the sums (2, W) of their columns, from the last of the rows to the first.
+    """Add the terms of a row's columns [lo, hi): it begins at `image[at]`, its weights at `weight[row]`.
 
-    Row `base` of `image` lies above row `first` of the lattice.  On a `plain` lattice all rows but
-    two at each end share their weights, so that one of them stays in cache, and have no excess
-    but in two columns at each end.
+    Rows of the image are `across` long.  Indices are unsigned, for then no wrapping of negative
+    ones keeps LLVM from vectors; a view of each row would cost more than its terms.
+    """
+    own = np.uint64(at)
+    up = np.uint64(at - across)
+    down = np.uint64(at + across)
+    one = np.uint64(1)
+    for column in range(lo, hi):
+        c = np.uint64(column)
+        lag = image[up + c] + image[own + c - one] + image[own + c + one] + image[down + c]
+        cross[c] += (weight[np.uint64(row) + c] * image[own + c]) * lag
+
+
+@inner
+def queen_row(
+    image: Array, at: int, across: int, weight: Array, row: int, lo: int, hi: int, cross: Array
+) -> None:
+    """The same with the corners."""
+    own = np.uint64(at)
+    up = np.uint64(at - across)
+    down = np.uint64(at + across)
+    one = np.uint64(1)
+    for column in range(lo, hi):
+        c = np.uint64(column)
+        lag = image[up + c - one] + image[up + c] + image[up + c + one]
+        lag = lag + image[own + c - one] + image[own + c + one]
+        lag = lag + image[down + c - one] + image[down + c] + image[down + c + one]
+        cross[c] += (weight[np.uint64(row) + c] * image[own + c]) * lag
+
+
+@inner
+def two_rook_rows(
+    image: Array, at: int, across: int, weight: Array, row: int, lo: int, hi: int, cross: Array
+) -> None:
+    """The same as `rook_row` of a row and then of the one above it, of the same weights, in one go."""
+    own = np.uint64(at)
+    down = np.uint64(at + across)
+    above = np.uint64(at - across)
+    top = np.uint64(at - 2 * across)
+    one = np.uint64(1)
+    for column in range(lo, hi):
+        c = np.uint64(column)
+        w = weight[np.uint64(row) + c]
+        here = image[own + c]
+        there = image[above + c]
+        lag = there + image[own + c - one] + image[own + c + one] + image[down + c]
+        other = image[top + c] + image[above + c - one] + image[above + c + one] + here
+        cross[c] = (cross[c] + (w * here) * lag) + (w * there) * other
+
+
+@inner
+def add_ends(image: Array, at: int, width: int, kind: int, weight: Array, row: int, cross: Array) -> None:
+    """Add the terms of a row's first and last columns, where the rows of the image touch."""
+    column = 0
+    while column < width:
+        here = at + column
+        lag = 0.0
+        for i in range(-1, 2):
+            beside = kind == 1 or i == 0
+            if beside and column > 0:
+                lag += image[here + width * i - 1]
+            if i:
+                lag += image[here + width * i]
+            if beside and column < width - 1:
+                lag += image[here + width * i + 1]
+        cross[column] += (weight[row + column] * image[here]) * lag
+        column += max(1, width - 1)
+
+
+@inner
+def add_product(image: Array, at: int, fixed: Array, row: int, products: Array) -> None:
+    """Add a row's products with a row of a fixed image."""
+    for column in range(products.size):
+        c = np.uint64(column)
+        products[c] += fixed[np.uint64(row) + c] * image[np.uint64(at) + c]
+
+
+@inner
+def add_squares(image: Array, at: int, excess: Array, row: int, lo: int, hi: int, squares: Array) -> None:
+    """Add the squares of the columns [lo, hi) of a row, times their excess."""
+    for column in range(lo, hi):
+        c = np.uint64(column)
+        own = image[np.uint64(at) + c]
+        squares[c] += (excess[np.uint64(row) + c] * own) * own
+
+
+@inner
+def sum_plain(image: Array, kind: int, weight: Array, excess: Array, sums: Array) -> None:
+    """Sums over a full lattice, rook or queen, without a torus: a flat image with a row of zeros at each end.
+
+    All rows but two at each end share their weights, so that one of them stays in cache, and have
+    no excess but in two columns at each end.
     """
     height, width = weight.shape
+    weights = weight.reshape(height * width)
+    margins = excess.reshape(height * width)
+    sums[:] = 0.0
     cross = sums[0]
     squares = sums[1]
-    for i in range(rows - 1, -1, -1):
-        r = first + i
-        inside = plain and 2 <= r <= height - 3
-        like = 2 if inside else r
-        mid = image[base + 1 + i]
-        if kind == 0:
-            rook_row(image[base + i], mid, image[base + 2 + i], weight[like], cross)
+    r = height - 1
+    while r >= 0:
+        at = width * (r + 1)
+        inside = 2 <= r <= height - 3
+        row = width * (2 if inside else r)
+        rows = 2 if kind == 0 and inside and r > 2 else 1
+        if rows == 2:
+            two_rook_rows(image, at, width, weights, row, 1, width - 1, cross)
+        elif kind == 0:
+            rook_row(image, at, width, weights, row, 1, width - 1, cross)
         else:
-            queen_row(image[base + i], mid, image[base + 2 + i], weight[like], cross)
-        if inside and width > 4:
-            add_squares(mid[1:-1], excess[like], 0, 2, squares)
-            add_squares(mid[1:-1], excess[like], width - 2, width, squares)
-        else:
-            add_squares(mid[1:-1], excess[like], 0, width, squares)
-
-
-@inner
-def add_products(image: Array, base: int, first: int, rows: int, fixed: Array, sums: Array) -> None:
-    """Add rows' products with a fixed image, where row `first` is row `base` + 1 of `image`."""
-    width = fixed.shape[1]
-    border = (image.shape[1] - width) // 2
-    for i in range(rows - 1, -1, -1):
-        add_product(image[base + 1 + i, border : border + width], fixed[first + i], sums[0])
-
-
-@inner
-def add_general(image: Array, offsets: Array, weight: Array, excess: Array, sums: Array) -> None:
-    """Add the terms of all rows for any stencil."""
-    height, width = weight.shape
-    top = (image.shape[0] - height) // 2
-    left = (image.shape[1] - width) // 2
-    lag = np.empty(width)
-    for r in range(height - 1, -1, -1):
-        for s in range(offsets.shape[0]):
-            row = r + top + offsets[s, 0]
-            part = image[row, left + offsets[s, 1] : left + offsets[s, 1] + width]
-            if s == 0:
-                lag[:] = part
+            queen_row(image, at, width, weights, row, 1, width - 1, cross)
+        for _ in range(rows):
+            add_ends(image, at, width, kind, weights, row, cross)
+            if inside and width > 4:
+                add_squares(image, at, margins, row, 0, 2, squares)
+                add_squares(image, at, margins, row, width - 2, width, squares)
             else:
-                lag += part
-        own = image[r + top, left : left + width]
-        for c in range(width):
-            sums[0, c] += (weight[r, c] * own[c]) * lag[c]
-        add_squares(own, excess[r], 0, width, sums[1])
+                add_squares(image, at, margins, row, 0, width, squares)
+            at -= width
+        r -= rows
+
+
+@inner
+def multiply(image: Array, fixed: Array, sums: Array) -> None:
+    """Sums of the products with a fixed image, of an image as in `sum_plain`."""
+    height, width = fixed.shape
+    factors = fixed.reshape(height * width)
+    sums[:] = 0.0
+    products = sums[0]
+    for r in range(height - 1, -1, -1):
+        add_product(image, width * (r + 1), factors, width * r, products)
+
+
+@inner
+def copy(target: Array, source: Array) -> None:
+    """Copy, in vectors, as Numba's assignment of arrays does not."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@inner
+def add_lagged(
+    image: Array, at: int, steps: Array, weight: Array, row: int, lag: Array, cross: Array
+) -> None:
+    """Add a row's terms for any stencil, given as steps in the flat image; `lag` is a buffer."""
+    lag[:] = 0.0
+    for step in steps:
+        for column in range(lag.size):
+            c = np.uint64(column)
+            lag[c] += image[np.uint64(at + step) + c]
+    for column in range(lag.size):
+        c = np.uint64(column)
+        cross[c] += (weight[np.uint64(row) + c] * image[np.uint64(at) + c]) * lag[c]
 
 
 @inner
 def sum_up(
-    image: Array, fixed: Array, kind: int, weight: Array, excess: Array, offsets: Array, sums: Array
+    image: Array, fixed: Array, kind: int, weight: Array, excess: Array, steps: Array, sums: Array
 ) -> None:
     """Sums of a padded image by columns, each from its last row to its first."""
-    height = weight.shape[0]
+    height, width = weight.shape
+    across = image.shape[1]
+    flat = image.reshape(image.size)
+    weights = weight.reshape(height * width)
+    margins = excess.reshape(height * width)
+    factors = fixed.reshape(fixed.size)
+    lag = np.empty(width)
+    first = (image.shape[0] - height) // 2 * across + (across - width) // 2
     sums[:] = 0.0
-    if kind == 3:
-        add_products(image, (image.shape[0] - height) // 2 - 1, 0, height, fixed, sums)
-    elif kind == 2:
-        add_general(image, offsets, weight, excess, sums)
-    else:
-        add_rows(image, 0, 0, height, kind, weight, excess, False, sums)
+    cross = sums[0]
+    for r in range(height - 1, -1, -1):
+        at = first + r * across
+        row = r * width
+        if kind == 3:
+            add_product(flat, at, factors, row, cross)
+            continue
+        if kind == 0:
+            rook_row(flat, at, across, weights, row, 0, width, cross)
+        elif kind == 1:
+            queen_row(flat, at, across, weights, row, 0, width, cross)
+        else:
+            add_lagged(flat, at, steps, weights, row, lag, cross)
+        add_squares(flat, at, margins, row, 0, width, sums[1])
 
 
 @inner

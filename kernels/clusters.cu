@@ -1,10 +1,10 @@
 // Clusters of t maps above a threshold, and threshold-free enhancement in steps: one block a map.
 //
-// A forest over the pixels joins neighbours that are in and have the same sign; its roots are the
-// smallest pixel index of each cluster, so that nothing depends on the order of the atomics.  Extents are
-// counted, and masses added in steps of 2^-32, by integer atomics at the roots.  Forests live in shared
-// memory where a map fits, else in global memory.
+// A forest over the pixels joins neighbours that are in and have the same sign.  Extents are counted, and
+// masses added in steps of 2^-32, by integer atomics at the roots.  Forests live in shared memory where a
+// map fits, else in global memory.
 #include "common.cuh"
+#include "forest.cuh"
 
 typedef unsigned long long word;
 
@@ -13,28 +13,6 @@ typedef unsigned long long word;
 struct Lattice {
   int height, width, reach;  // reach 1: corners touch too
 };
-
-__device__ __forceinline__ int find_root(const int* parent, int i) {
-  for (int p = load_relaxed(parent + i); p != i; p = load_relaxed(parent + i)) i = p;
-  return i;
-}
-
-// Hangs the larger root under the smaller; tries again when another thread moved it meanwhile.
-__device__ void unite(int* parent, int a, int b) {
-  for (;;) {
-    a = find_root(parent, a);
-    b = find_root(parent, b);
-    if (a == b) return;
-    if (a > b) {
-      const int larger = a;
-      a = b;
-      b = larger;
-    }
-    const int was = atomicMin(parent + b, a);
-    if (was == b) return;
-    b = was;
-  }
-}
 
 __device__ __forceinline__ void unite_alike(int* parent, const double* t, int p, int q) {
   if (load_relaxed(parent + q) >= 0 && (t[p] > 0.0) == (t[q] > 0.0)) unite(parent, p, q);

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from . import device
-from .checks import Array, frozen, on_device
+from .checks import Array, doubles, frozen, on_device
 from .t_maps import Design, check_batch, check_signs, prepare
 from .t_maps import side as t_side
 
@@ -200,17 +200,27 @@ def _side(there: bool) -> Any:
 
 
 def checked(t_maps: Array) -> tuple[Array, bool]:
-    """Return t maps as float64 (K, P), and whether they live on a device."""
+    """Return t maps without NaN as float64 (K, P), and whether they live on a device."""
+    t, there = flattened(t_maps)
+    if bool((t != t).any()):
+        raise holds_nan()
+    return t, there
+
+
+def flattened(t_maps: Array) -> tuple[Array, bool]:
+    """As `checked`, without a look at the values."""
     there = on_device(t_maps=t_maps)
     if t_maps.dtype not in (np.float32, np.float64):
         raise TypeError(f"t_maps must be float32 or float64, got {t_maps.dtype}: cast them first.")
     if t_maps.ndim != 3:
         raise ValueError(f"t_maps must have 3 axes, got shape {t_maps.shape}.")
     draws, height, width = t_maps.shape
-    t = t_maps.astype(np.float64, copy=False).reshape(draws, height * width)
-    if bool((t != t).any()):
-        raise ValueError("t_maps must not hold NaN: replace them by 0 where a map has no variance.")
+    t = doubles(t_maps).reshape(draws, height * width)
     return device.namespace().ascontiguousarray(t) if there else frozen(t), there
+
+
+def holds_nan() -> ValueError:
+    return ValueError("t_maps must not hold NaN: replace them by 0 where a map has no variance.")
 
 
 def _options(grid: tuple[int, int], threshold: float, connectivity: int, alternative: Alternative) -> Options:

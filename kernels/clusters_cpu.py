@@ -7,7 +7,8 @@ import numpy as np
 from .checks import Array
 from .jit import inner, parallel, prange, trailing
 from .label_runs import find, row_runs, touch
-from .t_maps_cpu import batch_size, critical_sums, encode, exceeding, from_sum
+from .signed_sums import encode, exceeding
+from .t_maps_cpu import batch_size, critical_sums, from_sum
 
 UNIT = 2.0**32
 """Steps of mass in a unit of t."""

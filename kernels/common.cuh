@@ -22,3 +22,7 @@ __device__ __forceinline__ T load_relaxed(const T* p) {
   return *(const volatile T*)p;
 }
 #endif
+
+// The same of numbers that no cast loses, for code that takes any of them.
+__device__ __forceinline__ double exact_double(double value) { return value; }
+__device__ __forceinline__ double exact_double(unsigned char value) { return (double)value; }

@@ -10,7 +10,8 @@ import numpy as np
 from . import device
 from .checks import Array, group_index, on_device, refuse_values
 from .dress import dressed, dressed_masks, levels_in_steps
-from .moments import STEPS, PixelMoments
+from .fixed_point import STEPS
+from .moments import PixelMoments
 
 
 def density(maps: Array, groups: Array, n_groups: int, *, thresholds: Sequence[float] = ()) -> PixelMoments:

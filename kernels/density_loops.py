@@ -1,259 +1,209 @@
-"""Inner loops of `density_cpu`: rows of integers into the sums of one tile of pixels.
-
-Four rows are buffered and added at once, which quarters the traffic of the accumulators.  All
-accumulators of one type sit in one array at constant distances: the compiler then knows that they do
-not overlap, and vectorises.  Arguments that are None decide branches at compilation: `adversarial` is
-None for maps, `bytes_` and `halves` are None unless the pixels are uint8 or float16.
-"""
+"""The sums of one tile of pixels over one segment of samples: what a task of `density_cpu` does."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 from .checks import Array
-from .jit import bits, inner, prefetch, shift_left
-from .moments import CARRY
-
-TILE = 4096
-"""Pixels of a task: its accumulators and a few rows of input stay in the first-level cache."""
+from .density_lanes import LEAST, MOST, SIZE, TILE, TOTAL, VECTOR, add_rows, in_order
+from .fixed_point import CARRY
+from .jit import inner
 
 ROWS = 4
-SCALE = np.float32(1 << 24)
-SETTLE_SUMS = 64
-"""Rows whose narrow sums fit: 2^6 steps of 2^24 an int32, of 255 an int16 (three more may wait)."""
+"""Samples added at once, which share one load and store of the sums."""
+
+SETTLE_SUMS = 124
+"""Rows whose narrow sums fit: 124 steps of 2^24 an int32, of 255 an int16."""
 
 SETTLE_SQUARES = 1 << 14
 """Rows between two carries: 2^14 squares of 2^48 fit an int64, and as many of 255^2 a uint32."""
-
-SIZE = np.uint32(0x7FFFFFFF)
-UNIT = np.uint32(0x3F800000)
-"""Bits of 1.0: floats in [0, 1] have no larger ones, negative ones (-0.0 too) and NaN have."""
-
-HALF_UNIT = np.uint32(0x3C00)
-"""The same for float16."""
 
 LOW = (1 << CARRY) - 1
 
 
 @inner
-def round_map(values: Array, steps: Array) -> int:
-    """Round a row half-even to steps; returns the bits of its largest absolute value, NaN above all."""
-    worst = np.uint32(0)
-    for j in range(steps.size):
-        value = values[j]
-        worst = max(worst, np.uint32(bits(value) & SIZE))
-        steps[j] = np.int32(np.rint(value * SCALE))
-    return int(worst)
+def sum_tile(
+    clean: Array, adversarial: Array | None, channels: int, pixels: int, samples: Array, levels: Array,
+    square_like: Array, steps: int, lo: int, hi: int, positive: Array, negative: Array, high: Array,
+    low: Array, minimum: Array, maximum: Array, exceeded: Array,
+) -> bool:  # fmt: skip
+    """Write the sums of pixels `lo` to `hi`, of the narrow type of `levels`; True if a value is bad.
 
-
-@inner
-def round_pair(clean: Array, adversarial: Array, steps: Array) -> int:
-    """Round the differences of two rows; returns the largest bits met: negative values and NaN are
-    above those of 1.0."""
-    worst = np.uint32(0)
-    for j in range(steps.size):
-        x = clean[j]
-        y = adversarial[j]
-        worst = max(worst, max(bits(x), bits(y)))
-        steps[j] = np.int32(np.rint((y - x) * SCALE))
-    return int(worst)
-
-
-@inner
-def half_steps(half: int) -> np.int32:
-    """The bits of a float16 in [0, 1] as steps of 2^-24, which all of them are multiples of."""
-    word = np.uint32(half)
-    exponent = np.uint32(word >> np.uint32(10))
-    normal = np.uint32(min(exponent, np.uint32(1)))
-    fraction = np.uint32(np.uint32(word & np.uint32(1023)) | np.uint32(normal << np.uint32(10)))
-    places = np.uint32(np.uint32(exponent - normal) & np.uint32(31))  # more only in refused values
-    return np.int32(shift_left(fraction, places))
-
-
-@inner
-def subtract_halves(clean: Array, adversarial: Array, steps: Array) -> int:
-    """Subtract two rows of float16, given as their bits; returns the largest bits met.
-
-    Integers alone: neither rounding nor a thread's treatment of subnormal numbers comes in.
+    `clean` and `adversarial` are flat.  `high` holds zeros and is written only where it is not zero:
+    memory that no one touched costs nothing.
     """
-    worst = np.uint32(0)
-    for j in range(steps.size):
-        x = clean[j]
-        y = adversarial[j]
-        worst = max(worst, max(np.uint32(x), np.uint32(y)))
-        steps[j] = np.int32(half_steps(y) - half_steps(x))
-    return int(worst)
+    width = hi - lo
+    if samples.size == 0:
+        positive[:] = 0
+        negative[:] = 0
+        low[:] = 0
+        exceeded[:] = 0
+        minimum[:] = np.inf
+        maximum[:] = -np.inf
+        return False
+    sums = np.empty(4 * TILE, levels.dtype)
+    squares = np.zeros(TILE, square_like.dtype)
+    counts = np.zeros(levels.size * TILE, levels.dtype)
+    peaks = np.empty(ROWS * TILE, levels.dtype)
+    sums[: 2 * TILE] = 0
+    sums[LEAST * TILE : MOST * TILE] = steps
+    sums[MOST * TILE :] = -steps
+    bad = np.uint64(0)
+    n = samples.size
+    waiting, squared, settled, carried = 0, 0, False, False
+    k = 0
+    while k < n:
+        taken = ROWS if k + ROWS <= n else 1
+        for c in range(channels):
+            if waiting + taken > SETTLE_SUMS:
+                settle_sums(sums, positive, negative, settled)
+                settle_counts(counts, exceeded, settled)
+                waiting, settled = 0, True
+            if squared + taken > SETTLE_SQUARES:
+                settle_squares(squares, high, low, carried)
+                squared, carried = 0, True
+            first, last = c == 0, c + 1 == channels
+            ahead = min(k + taken, n - taken)
+            base = c * pixels + lo
+            a = row(samples, k, channels * pixels, base)
+            next_a = row(samples, ahead, channels * pixels, base)
+            if taken == ROWS:
+                b = row(samples, k + 1, channels * pixels, base)
+                d = row(samples, k + 2, channels * pixels, base)
+                e = row(samples, k + 3, channels * pixels, base)
+                next_b = row(samples, ahead + 1, channels * pixels, base)
+                next_d = row(samples, ahead + 2, channels * pixels, base)
+                next_e = row(samples, ahead + 3, channels * pixels, base)
+                bad |= add(
+                    clean, adversarial, (a, b, d, e), (next_a, next_b, next_d, next_e), width, sums, squares,
+                    counts, levels, peaks, first, last,
+                )  # fmt: skip
+            else:
+                bad |= add(clean, adversarial, (a,), (next_a,), width, sums, squares, counts, levels, peaks,
+                           first, last)  # fmt: skip
+            waiting += taken
+            squared += taken
+        k += taken
+    settle_sums(sums, positive, negative, settled)
+    settle_counts(counts, exceeded, settled)
+    settle_squares(squares, high, low, carried)
+    settle_ends(sums, steps, minimum, maximum)
+    return bool(bad != 0)
 
 
 @inner
-def subtract_bytes(clean: Array, adversarial: Array, steps: Array) -> int:
-    """Subtract two rows of uint8 into int16; every value is fine."""
-    for j in range(steps.size):
-        steps[j] = np.int16(adversarial[j]) - np.int16(clean[j])
-    return 0
+def row(samples: Array, k: int, size: int, base: int) -> np.uint64:
+    """Where a sample's row begins in the flat images."""
+    return np.uint64(samples[k] * size + base)
 
 
 @inner
-def read(
-    clean: Array, adversarial: Array | None, bytes_: bool | None, halves: bool | None,
-    i: int, c: int, lo: int, hi: int, row: Array,
-) -> int:  # fmt: skip
-    """Read a row of a map or of differences, in steps; returns the largest bits met."""
-    if adversarial is None:
-        return round_map(clean[i, c, lo:hi], row)
-    if bytes_ is not None:
-        return subtract_bytes(clean[i, c, lo:hi], adversarial[i, c, lo:hi], row)
-    if halves is not None:
-        return subtract_halves(clean[i, c, lo:hi], adversarial[i, c, lo:hi], row)
-    return round_pair(clean[i, c, lo:hi], adversarial[i, c, lo:hi], row)
+def add(
+    clean: Array, adversarial: Array | None, rows: tuple[np.uint64, ...], soon: tuple[np.uint64, ...],
+    width: int, sums: Array, squares: Array, counts: Array, levels: Array, peaks: Array, first: bool,
+    last: bool,
+) -> np.uint64:  # fmt: skip
+    """Add rows to the sums of a tile."""
+    lanes = VECTOR // sums.itemsize
+    whole = width - width % lanes
+    bad = np.uint64(0)
+    for j in range(0, whole, lanes):
+        bad |= add_rows(clean, adversarial, rows, soon, np.uint64(j), sums, squares, counts, levels, peaks,
+                        first, last, np.uint64(j))  # fmt: skip
+    if whole < width:  # what is left of a row is read from a copy that is long enough
+        start = (np.uint64(0),)
+        for r in range(len(rows)):
+            begin = rows[r] + np.uint64(whole)
+            x = edge(clean, begin, width - whole, lanes)
+            y = edge(adversarial, begin, width - whole, lanes)
+            bad |= add_rows(x, y, start, start, np.uint64(0), sums, squares, counts, levels,
+                            peaks[r * TILE : (r + 1) * TILE], first, last, np.uint64(whole))  # fmt: skip
+    return bad
+
+
+def edge(images: Array | None, begin: np.uint64, size: int, lanes: int) -> Array | None:
+    """The last few pixels of a row, and zeros; None of None."""
+    raise NotImplementedError("compiled code alone calls it")
+
+
+@overload(edge)
+def _edge(images: Any, begin: Any, size: Any, lanes: Any) -> Any:
+    if isinstance(images, types.NoneType):
+
+        def nothing(images: Any, begin: Any, size: Any, lanes: Any) -> Any:
+            return None
+
+        return nothing
+
+    def copy(images: Any, begin: Any, size: Any, lanes: Any) -> Any:
+        pixels = np.zeros(lanes, images.dtype)
+        for j in range(size):
+            pixels[j] = images[begin + np.uint64(j)]
+        return pixels
+
+    return copy
 
 
 @inner
-def fetch(images: Array, i: int, c: int, lo: int, hi: int) -> None:
-    """Ask for a row that will be read soon: samples of one group lie anywhere in memory."""
-    row = images[i, c, lo:hi]
-    for j in range(0, row.size, 64 // row.itemsize):
-        prefetch(row, j)
-
-
-@inner
-def add_four(rows: Array, sums: Array, ends: Array, width: int) -> None:
-    """Add four buffered rows to sums (positive, total) and extremes, all of the rows' narrow type."""
-    narrow = rows.dtype.type
-    zero = narrow(0)
-    for j in range(width):
-        a = rows[j]
-        b = rows[j + TILE]
-        c = rows[j + 2 * TILE]
-        d = rows[j + 3 * TILE]
-        sums[j] += narrow(max(a, zero) + max(b, zero) + max(c, zero) + max(d, zero))
-        sums[j + TILE] += narrow(a + b + c + d)
-        ends[j] = min(ends[j], min(min(a, b), min(c, d)))
-        ends[j + TILE] = max(ends[j + TILE], max(max(a, b), max(c, d)))
-
-
-@inner
-def square_four(rows: Array, squares: Array, bytes_: bool | None, width: int) -> None:
-    """Add the squares of four buffered rows."""
-    for j in range(width):
-        a = rows[j]
-        b = rows[j + TILE]
-        c = rows[j + 2 * TILE]
-        d = rows[j + 3 * TILE]
-        if bytes_ is None:
-            e, f, g, h = np.int64(a), np.int64(b), np.int64(c), np.int64(d)
-            squares[j] += e * e + f * f + g * g + h * h
-        else:  # 255^2 fits 16 bits: half of the multiplications
-            squares[j] += np.uint32(
-                np.uint32(np.uint16(a * a)) + np.uint32(np.uint16(b * b))
-                + np.uint32(np.uint16(c * c)) + np.uint32(np.uint16(d * d))
-            )  # fmt: skip
-
-
-@inner
-def count_four(rows: Array, signed: bool, level: int, counts: Array, width: int) -> None:
-    """Count where four buffered rows, or their absolute values, exceed a level."""
-    narrow = rows.dtype.type
-    most = narrow(level)
-    for j in range(width):
-        a = rows[j]
-        b = rows[j + TILE]
-        c = rows[j + 2 * TILE]
-        d = rows[j + 3 * TILE]
-        if not signed:
-            a, b, c, d = narrow(abs(a)), narrow(abs(b)), narrow(abs(c)), narrow(abs(d))
-        counts[j] += narrow(narrow(a > most) + narrow(b > most) + narrow(c > most) + narrow(d > most))
-
-
-@inner
-def add_one(row: Array, sums: Array, squares: Array, ends: Array, width: int) -> None:
-    """Add one row to sums, squares and extremes."""
-    narrow = row.dtype.type
-    wide = squares.dtype.type
-    for j in range(width):
-        a = row[j]
-        sums[j] += max(a, narrow(0))
-        sums[j + TILE] += a
-        ends[j] = min(ends[j], a)
-        ends[j + TILE] = max(ends[j + TILE], a)
-    for j in range(width):
-        a = np.int64(row[j])
-        squares[j] += wide(a * a)
-
-
-@inner
-def count_one(row: Array, signed: bool, level: int, counts: Array) -> None:
-    """Count where one row exceeds a level."""
-    narrow = row.dtype.type
-    most = narrow(level)
-    for j in range(row.size):
-        a = row[j]
-        if not signed:
-            a = narrow(abs(a))
-        counts[j] += narrow(a > most)
-
-
-@inner
-def widen_peak(row: Array, peak: Array, first: bool) -> None:
-    """Keep the largest absolute value over channels."""
-    narrow = row.dtype.type
-    if first:
-        for j in range(row.size):
-            peak[j] = narrow(abs(row[j]))
-    else:
-        for j in range(row.size):
-            peak[j] = max(peak[j], narrow(abs(row[j])))
-
-
-@inner
-def settle_sums(sums: Array, positive: Array, negative: Array) -> None:
-    """Move the narrow sums of a tile into the output; they start again."""
+def settle_sums(sums: Array, positive: Array, negative: Array, settled: bool) -> None:
+    """Move the narrow sums of a tile into the output, written anew at the first time; they start again."""
     for j in range(positive.size):
-        positive[j] += sums[j]
-    for j in range(positive.size):
-        negative[j] += np.int64(sums[j]) - np.int64(sums[j + TILE])
-    sums[:] = 0
+        up = (np.int64(sums[j + SIZE * TILE]) + np.int64(sums[j + TOTAL * TILE])) >> 1
+        positive[j] = positive[j] + up if settled else up
+    for j in range(negative.size):
+        down = (np.int64(sums[j + SIZE * TILE]) - np.int64(sums[j + TOTAL * TILE])) >> 1
+        negative[j] = negative[j] + down if settled else down
+    sums[: 2 * TILE] = 0
 
 
 @inner
-def settle_counts(counts: Array, exceeded: Array) -> None:
-    """Move the narrow counts of a tile into the output; they start again."""
-    for j in range(exceeded.size):
-        exceeded[j] += counts[j]
+def settle_counts(counts: Array, exceeded: Array, settled: bool) -> None:
+    """Move the narrow counts of a tile into the output, written anew at the first time; they start again."""
+    for t in range(len(exceeded)):
+        settle_level(counts[t * TILE : (t + 1) * TILE], exceeded[t], settled)
     counts[:] = 0
 
 
 @inner
-def settle_squares(squares: Array, high: Array, low: Array) -> None:
-    """Move the squares of a tile into the output and carry; they start again."""
-    for j in range(high.size):
-        square = low[j] + np.int64(squares[j])
-        high[j] += square >> CARRY
-        low[j] = square & LOW
-    squares[:] = 0
+def settle_level(counts: Array, exceeded: Array, settled: bool) -> None:
+    """Move the counts of one level."""
+    for j in range(exceeded.size):
+        exceeded[j] = exceeded[j] + counts[j] if settled else np.int64(counts[j])
 
 
 @inner
-def settle_ends(ends: Array, steps: int, minimum: Array, maximum: Array) -> None:
+def settle_squares(squares: Array, high: Array, low: Array, carried: bool) -> None:
+    """Move the squares of a tile, back in the order of its pixels, into the output and carry."""
+    lanes = 2 * VECTOR // squares.itemsize
+    wide = np.empty(TILE, np.int64)
+    for j in range(0, low.size, lanes):
+        in_order(squares, np.uint64(j), wide)
+    if carried:
+        for j in range(low.size):
+            low[j] += wide[j]
+    else:
+        for j in range(low.size):
+            low[j] = wide[j]
+    squares[:] = 0
+    most = np.int64(0)
+    for j in range(low.size):
+        most = max(most, low[j])
+    if most > LOW:
+        for j in range(low.size):
+            high[j] += low[j] >> CARRY
+        for j in range(low.size):
+            low[j] &= LOW
+
+
+@inner
+def settle_ends(sums: Array, steps: int, minimum: Array, maximum: Array) -> None:
     """Write the extremes of a tile: correctly rounded quotients, of integers that are float32 numbers."""
     unit = np.float32(steps)
     for j in range(minimum.size):
-        minimum[j] = np.float32(ends[j]) / unit
+        minimum[j] = np.float32(sums[j + LEAST * TILE]) / unit
     for j in range(maximum.size):
-        maximum[j] = np.float32(ends[j + TILE]) / unit
-
-
-@inner
-def count_bytes(mask: Array, counts: Array, seen: Array) -> None:
-    """Add a row of 0 and 1 to uint8 counts (at most 255 times) and note the bits seen."""
-    for j in range(counts.size):
-        counts[j] += mask[j]
-        seen[j] |= mask[j]
-
-
-@inner
-def add_counts(few: Array, counts: Array) -> None:
-    """Move uint8 counts into int64 counts; they start again."""
-    for j in range(counts.size):
-        counts[j] += few[j]
-        few[j] = 0
+        maximum[j] = np.float32(sums[j + MOST * TILE]) / unit

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .checks import Array
-from .moments import CARRY, STEPS, Ints, PixelMoments
+from .fixed_point import CARRY, STEPS, Ints
+from .moments import PixelMoments
 
 
 class Sums(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from .checks import Array, frozen
 from .jit import inner, n_threads, parallel, prange
 from .label_regions import REAL, WHOLE, Found
-from .label_runs import pack_row, paint, row_runs, runs_of_bits, runs_of_labels, touch
+from .label_runs import join_row, pack_row, paint, row_runs, runs_of_bits, runs_of_labels
 from .label_sums import measure_runs
 
 NO_ROWS = np.empty((0, 0, 0), np.uint64)
@@ -68,6 +68,7 @@ def _components(
     for task in prange(tasks):
         marks = np.empty(2 * most + 2, np.int32)
         parent = np.empty(most + 1, np.int32)
+        blank = np.zeros(rows.shape[2], np.uint64)
         for s in range(task * samples // tasks, (task + 1) * samples // tasks):
             seen = np.uint64(0)
             n = 0
@@ -76,7 +77,7 @@ def _components(
                 here = n
                 seen |= pack_row(eights[s, r], rows[s, r])
                 n = row_runs(rows[s, r], r * width, width, marks, here)
-                touch(marks, parent, above, here, n, width, reach)
+                join_row(rows[s, r - 1] if r else blank, rows[s, r], parent, above, here, n, reach)
                 above = here
             wrong[s] = seen & np.uint64(0xFEFEFEFEFEFEFEFE)
             counts[s] = paint(labels[s].reshape(height * width), marks, parent, n)

@@ -66,7 +66,7 @@ def measured(
     real = xp.empty((len(REAL), total), np.float64)
     if not total:
         return whole, real, True
-    words = 8 if weights is None else 14  # of 8 bytes, in the table of label.cu
+    words = 8 if weights is None else 14  # of 8 bytes, in the table of label_table.cuh
     room = min(most, min(device.shared_memory(), TABLES) // (8 * words))
     spill = xp.empty(total * words if most > room else 1, np.int64)
     wrong = xp.zeros(1, np.int32)

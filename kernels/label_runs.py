@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array
-from .jit import inner, trailing
+from .jit import inner, population, trailing
 
 at = np.uint64
 """Of an index that is not negative.  Numba makes of a signed one `index + size if index < 0 else index`."""
@@ -83,6 +83,69 @@ def touch(marks: Array, parent: Array, above: int, here: int, n: int, width: int
                 break  # it may touch the next run too
             i += 1
         parent[at(j)] = root
+
+
+@inner
+def unite(parent: Array, i: int, j: int) -> None:
+    """Join the trees of two runs: the larger root hangs under the smaller."""
+    a = find(parent, i)
+    b = find(parent, j)
+    if a < b:
+        parent[at(b)] = a
+    elif b < a:
+        parent[at(a)] = b
+
+
+@inner
+def begun(begins: np.uint64, so_far: np.uint64) -> int:
+    """How many of the runs begin among some bits."""
+    return np.int64(population(begins & so_far))  # type: ignore[return-value]
+
+
+@inner
+def join_row(up: Array, row: Array, parent: Array, above: int, here: int, n: int, reach: int) -> None:
+    """Add the runs [here, n) of a row of bits to the forest, joined with those of the row `up` over it,
+    which are numbered from `above` on.
+
+    What `touch` does, without a branch that depends on where runs begin and end: one bit marks each
+    place where two runs meet, and counting the beginnings up to it says which runs they are.
+    """
+    one, high = np.uint64(1), np.uint64(63)
+    for j in range(here, n):
+        parent[at(j)] = j
+    over, under = above - 1, here - 1  # the runs last begun before this word
+    up_carry, row_carry = np.uint64(0), np.uint64(0)
+    for k in range(row.size):
+        before_up = (up[k] << one) | up_carry
+        before_row = (row[k] << one) | row_carry
+        up_begins, row_begins = up[k] & ~before_up, row[k] & ~before_row
+        places = up[k] & row[k] & ~(before_up & before_row)
+        while places:
+            so_far = places ^ (places - one)  # the place and all bits below it
+            unite(parent, over + begun(up_begins, so_far),
+                  under + begun(row_begins, so_far))  # fmt: skip
+            places &= places - one
+        if reach:
+            after_up, after_row = up[k] >> one, row[k] >> one
+            if k + 1 < row.size:
+                after_up |= up[k + 1] << high
+                after_row |= row[k + 1] << high
+            corners = row[k] & ~up[k]
+            places = corners & before_up & ~before_row
+            while places:
+                so_far = places ^ (places - one)
+                unite(parent, over + begun(up_begins, so_far),
+                      under + begun(row_begins, so_far))  # fmt: skip
+                places &= places - one
+            places = corners & after_up & ~after_row
+            while places:
+                so_far = places ^ (places - one)
+                unite(parent, over + begun(up_begins, so_far) + 1,  # begins one further
+                      under + begun(row_begins, so_far))  # fmt: skip
+                places &= places - one
+        over += begun(up_begins, ~np.uint64(0))
+        under += begun(row_begins, ~np.uint64(0))
+        up_carry, row_carry = up[k] >> high, row[k] >> high
 
 
 @inner

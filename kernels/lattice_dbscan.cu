@@ -1,11 +1,10 @@
 // Exact DBSCAN of the weighted pixels of a batch of images: one block an image.
 //
-// The forest of cores has its roots at the smallest pixel index of each cluster, so labels are the
-// same whatever order the atomics ran in.  It lives in shared memory where an image fits, else in
-// global memory.
+// The forest of cores lives in shared memory where an image fits, else in global memory.
 //
 // The launcher defines WEIGHT: float, double, or byte for masks and uint8.
 #include "common.cuh"
+#include "forest.cuh"
 
 typedef unsigned char byte;
 #ifndef WEIGHT
@@ -17,9 +16,6 @@ struct Lattice {
   int height, width, reach;
   const int* widths;  // half-widths of the disc's rows, 2 * reach + 1 of them
 };
-
-__device__ __forceinline__ double exact_double(double weight) { return weight; }
-__device__ __forceinline__ double exact_double(byte weight) { return (double)weight; }
 
 __device__ __forceinline__ bool fit(double weight) {
   return weight >= 0.0 && weight <= 1.7976931348623157e308;
@@ -43,28 +39,6 @@ __device__ double disc_weight(const WEIGHT* weights, const Lattice& image, int y
     total += across;
   }
   return total;
-}
-
-__device__ __forceinline__ int find_root(const int* parent, int i) {
-  for (int p = load_relaxed(parent + i); p != i; p = load_relaxed(parent + i)) i = p;
-  return i;
-}
-
-// Hangs the larger root under the smaller; tries again when another thread moved it meanwhile.
-__device__ void unite(int* parent, int a, int b) {
-  for (;;) {
-    a = find_root(parent, a);
-    b = find_root(parent, b);
-    if (a == b) return;
-    if (a > b) {
-      const int larger = a;
-      a = b;
-      b = larger;
-    }
-    const int was = atomicMin(parent + b, a);
-    if (was == b) return;
-    b = was;
-  }
 }
 
 // Joins core p with the cores of its disc that come before it in raster order.

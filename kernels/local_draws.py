@@ -6,7 +6,7 @@ import numpy as np
 
 from .checks import Array
 from .jit import inner
-from .permute_cpu import HALF, INCREMENTS, MULTIPLIERS, WORD, rejected
+from .philox_cpu import HALF, INCREMENTS, MULTIPLIERS, WORD, rejected
 
 SITES, TOGETHER = np.uint64(3), np.uint64(4)
 """Low bits of the second word of the counter: what the random words are for."""

@@ -11,23 +11,12 @@ from numpy.typing import NDArray
 
 from . import device
 from .checks import Array, on_device
-
-STEPS = 1 << 24
-"""Steps in 1.0: floats are rounded half-even to multiples of 2^-24."""
-
-CARRY = 48
-"""Bits in the low word of a sum of squares."""
+from .fixed_point import CARRY, STEPS, Ints, carried
 
 MOST = 1 << 37
 """Most observations of a pixel whose sums are certain to fit."""
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-def carried(high: Ints, low: Ints) -> tuple[Ints, Ints]:
-    """Move what exceeds the low word of ``high * 2**48 + low`` into the high word."""
-    return high + (low >> CARRY), low & ((1 << CARRY) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,20 +154,15 @@ class PixelMoments:
         size = int(target.max(initial=-1)) + 1 if n_groups is None else n_groups
         if target.max(initial=-1) >= size:
             raise ValueError(f"groups must lie below n_groups = {size}, got {target.max()}.")
-        xp = self._xp
-        levels = list(self.thresholds)
-        pooled = PixelMoments._empty(xp, size, self.shape, levels, self.steps, self.observations)
-        for g in np.unique(target[target >= 0]):
-            members = np.flatnonzero(target == g)
-            for start in range(0, len(members), 1 << 14):  # so many low words fit before a carry
-                taken = xp.asarray(members[start : start + (1 << 14)])
-                for name in ("count", "positive", "negative", "square_high", "square_low"):
-                    getattr(pooled, name)[g] += getattr(self, name)[taken].sum(axis=0)
-                pooled.exceeded[:, g] += self.exceeded[:, taken].sum(axis=1)
-                pooled.minimum[g] = xp.minimum(pooled.minimum[g], self.minimum[taken].min(axis=0))
-                pooled.maximum[g] = xp.maximum(pooled.maximum[g], self.maximum[taken].max(axis=0))
-                high, low = carried(pooled.square_high[g], pooled.square_low[g])
-                pooled.square_high[g], pooled.square_low[g] = high, low
+        side: Any
+        if device.lives_on_device(self.positive):
+            from . import moments_gpu as side
+        else:
+            from . import moments_cpu as side
+        pooled = PixelMoments._empty(
+            self._xp, size, self.shape, self.thresholds.tolist(), self.steps, self.observations
+        )
+        side.pool(self._held(), target.astype(np.int64), pooled._held())
         _refuse_overflow(pooled.count, self.observations)
         return pooled
 
@@ -238,10 +222,14 @@ class PixelMoments:
 
     def to_arrays(self) -> dict[str, Array]:
         """Return all fields as NumPy arrays by name, to be stored by `numpy.savez`."""
-        held = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
-            name: value.get() if hasattr(value, "get") else np.asarray(value) for name, value in held.items()
+            name: value.get() if hasattr(value, "get") else np.asarray(value)
+            for name, value in self._held().items()
         }
+
+    def _held(self) -> dict[str, Any]:
+        """All fields by name, as they are."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> PixelMoments:

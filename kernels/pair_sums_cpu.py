@@ -7,11 +7,17 @@ import numpy as np
 from .checks import Array
 from .jit import inner, parallel, prange
 
+BLOCK = 1 << 20
+"""Words of masks that are turned at once, so that word k of all of them lies in a row."""
+
 
 def weighted(packed: Array, limbs: Array, groups: Array, n_groups: int) -> Array:
     """Sum of the limbs (2, N) of all masks of a group that hold a pixel: int64 (G, 2, 64 K)."""
     sums = np.zeros((n_groups, 2, 64 * packed.shape[1]), np.int64)
-    _weighted(np.ascontiguousarray(packed.T), limbs[0], limbs[1], groups, sums)
+    size = max(1, BLOCK // max(1, packed.shape[1]))
+    for start in range(0, len(packed), size):  # a block at a time: masks may lie in a file
+        rows = slice(start, start + size)
+        _weighted(np.ascontiguousarray(packed[rows].T), limbs[0, rows], limbs[1, rows], groups[rows], sums)
     return sums
 
 

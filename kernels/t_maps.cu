@@ -8,15 +8,6 @@
 #define MAGIC 6755399441055744.0
 #define LARGEST 1.7976931348623157e308
 
-// CuPy compiles with -ftz=true, which would take subnormal floats for zeros.
-__device__ __forceinline__ double widen(float value) {
-  const unsigned bits = __float_as_uint(value);
-  if (bits & 0x7f800000u) return (double)value;
-  const double size = (double)(bits & 0x007fffffu) * 0x1p-149;
-  return bits >> 31 ? -size : size;
-}
-__device__ __forceinline__ double widen(double value) { return value; }
-
 template <class T>
 __device__ void quantise(const T* maps, int n, int pixels, int bits, int centre, double* q, double* totals,
                          double* squares, int* bad) {
@@ -24,12 +15,12 @@ __device__ void quantise(const T* maps, int n, int pixels, int bits, int centre,
   if (p >= pixels) return;
   double middle = 0.0, largest = 0.0;
   if (centre) {
-    for (int i = 0; i < n; i++) middle += widen(maps[(size_t)i * pixels + p]);
+    for (int i = 0; i < n; i++) middle += exact_double(maps[(size_t)i * pixels + p]);
     middle /= n;
   }
   bool finite = true;
   for (int i = 0; i < n; i++) {
-    const double size = fabs(widen(maps[(size_t)i * pixels + p]) - middle);
+    const double size = fabs(exact_double(maps[(size_t)i * pixels + p]) - middle);
     finite &= size <= LARGEST;
     if (size > largest) largest = size;
   }
@@ -42,7 +33,7 @@ __device__ void quantise(const T* maps, int n, int pixels, int bits, int centre,
   const double scale = ldexp(1.0, min(bits - exponent, 1000));
   double total = 0.0, square = 0.0;
   for (int i = 0; i < n; i++) {
-    const double whole = ((widen(maps[(size_t)i * pixels + p]) - middle) * scale + MAGIC) - MAGIC;
+    const double whole = ((exact_double(maps[(size_t)i * pixels + p]) - middle) * scale + MAGIC) - MAGIC;
     q[(size_t)i * pixels + p] = whole;
     total += whole;
     square += whole * whole;

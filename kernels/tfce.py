@@ -10,7 +10,7 @@ import numpy as np
 
 from . import device
 from .checks import Array, on_device
-from .clusters import Alternative, checked
+from .clusters import Alternative, flattened, holds_nan
 from .t_maps import Design, check_batch, check_signs, prepare
 from .t_maps import side as t_side
 
@@ -107,19 +107,19 @@ def tfce(t_maps: Array, how: Enhancement | None = None) -> Array:
     .. [2] ``mne.stats.permutation_cluster_1samp_test``.
     """
     how = how or Enhancement()
-    t, there = _checked(t_maps, how)
+    t, largest, there = _checked(t_maps, how)
     xp: Any = device.namespace() if there else np
     scores: Array = xp.zeros(t.shape, np.float64)
-    _enhance(t, t_maps.shape[1:], how, there, scores)
+    _enhance(t, largest, t_maps.shape[1:], how, there, scores)
     return scores.reshape(t_maps.shape)
 
 
 def tfce_maxima(t_maps: Array, how: Enhancement | None = None) -> Array:
     """Return the largest absolute score of every t map, float64 (K,); see `tfce`."""
     how = how or Enhancement()
-    t, there = _checked(t_maps, how)
-    largest: Array = _enhance(t, t_maps.shape[1:], how, there, None)
-    return largest
+    t, largest, there = _checked(t_maps, how)
+    most: Array = _enhance(t, largest, t_maps.shape[1:], how, there, None)
+    return most
 
 
 def tfce_null(
@@ -157,8 +157,9 @@ def tfce_null(
     return out
 
 
-def _checked(t_maps: Array, how: Enhancement) -> tuple[Array, bool]:
-    t, there = checked(t_maps)
+def _checked(t_maps: Array, how: Enhancement) -> tuple[Array, Array, bool]:
+    """The t maps as float64 (K, P), the largest abs(t) of each, and whether they live on a device."""
+    t, there = flattened(t_maps)
     if there and how.exact:
         raise TypeError(
             "exact TFCE sweeps pixels one after the other and runs on NumPy arrays only, got a CuPy array: "
@@ -166,9 +167,14 @@ def _checked(t_maps: Array, how: Enhancement) -> tuple[Array, bool]:
         )
     if t.shape[1] > 1 << 20:
         raise ValueError(f"maps must have at most 2^20 pixels, got {t.shape[1]}.")
-    if not bool((abs(t) < math.inf).all()):
+    xp: Any = device.namespace() if there else np
+    # two passes that make no array, and show what is not finite: nulls are large
+    largest = xp.maximum(t.max(axis=1), -t.min(axis=1)) if t.size else xp.zeros(len(t), np.float64)
+    if not bool(xp.isfinite(largest).all()):
+        if bool((largest != largest).any()):
+            raise holds_nan()
         raise ValueError("t_maps must be finite for TFCE, got infinity: leave out pixels without variance.")
-    return t, there
+    return t, largest, there
 
 
 def _side(there: bool) -> Any:
@@ -181,14 +187,15 @@ def _side(there: bool) -> Any:
     return tfce_cpu
 
 
-def _enhance(t: Array, grid: tuple[int, int], how: Enhancement, there: bool, scores: Array | None) -> Any:
+def _enhance(
+    t: Array, largest: Array, grid: tuple[int, int], how: Enhancement, there: bool, scores: Array | None
+) -> Any:
     where = _side(there)
     reach, up, down = how.connectivity - 1, how.alternative != "less", how.alternative != "greater"
     xp: Any = device.namespace() if there else np
     powers = np.arange(t.shape[1] + 1, dtype=np.float64) ** how.extent_power
     if how.exact:
         return where.exact(t, grid, float(how.height_power), powers, reach, up, down, scores)
-    largest = abs(t).max(axis=1) if t.size else xp.zeros(len(t), np.float64)
     if how.n_steps is not None:
         # step^H goes out of the sum: one table of weights serves maps of any range
         weights: Array = np.arange(1, how.n_steps + 1, dtype=np.float64) ** how.height_power

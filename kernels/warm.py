@@ -15,7 +15,8 @@ from .permute import pairing, swap_null
 def warm_up() -> None:
     """Run every kernel that a run of the engine uses once, on the smallest input and on the CPU.
 
-    All others, and these for other dtypes than a run's, compile when first used.
+    What its tests of mean maps use (clusters, enhancement, t maps) `spatialstats.engine.where` runs in
+    the same way.  All others, and these for other dtypes than a run's, compile when first used.
     """
     values = np.full((2, 2, 2), 0.5, np.float32)
     groups = np.zeros(2, np.int64)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from spatialstats.kernels import permute_cpu, permute_gpu
+from spatialstats.kernels import permute_gpu, shuffle_cpu
 from spatialstats.kernels.permute import pairing, permutations, shifts, sign_flips, swap_null
 
 SEEDS = st.integers(0, 2**64 - 1)
@@ -46,9 +46,9 @@ def test_permutations_are_pairings(seed: int, first: int, n: int, count: int) ->
 @pytest.mark.parametrize("wanted", [0, 1 << 31, 3 << 30])
 def test_words_are_passed_over_evenly(wanted: int) -> None:
     """Sizes of which 2^32 is no multiple: rejection is common near 2^31, where no array could be shuffled."""
-    words, chosen = np.empty(72, np.uint32), np.empty(64, np.uint32)
+    chosen = np.empty(64, np.uint32)
     last = (1 << 31) + wanted // 4 - 1
-    used = permute_cpu.choose(chosen, words, last, 3, np.uint64(5), np.uint64(9))
+    used = shuffle_cpu.choose(chosen, last, 3, np.uint64(5), np.uint64(9))
     stream = [w for block in range(60) for w in oracles.philox((block, 0, 5, 0), (9, 0))][3:]
     expected, taken = [], 0
     for s in range(64):
@@ -60,6 +60,55 @@ def test_words_are_passed_over_evenly(wanted: int) -> None:
         expected.append(product >> 32)
     assert chosen.tolist() == expected
     assert used == taken + 3
+
+
+def all_words(n_blocks: int, seed: int, k: int) -> np.ndarray:
+    """Words of a draw, as `oracles.philox` gives them, by NumPy."""
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    c = [np.arange(n_blocks, dtype=np.uint64)] + [np.full(n_blocks, w, np.uint64) for w in (0, k, k >> 32)]
+    c[2] &= low
+    keys = [seed & 0xFFFFFFFF, seed >> 32]
+    for _ in range(10):
+        even, odd = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        own, other = np.uint64(keys[0]), np.uint64(keys[1])
+        c = [(odd >> half) ^ c[1] ^ own, odd & low, (even >> half) ^ c[3] ^ other, even & low]
+        keys = [(keys[0] + 0x9E3779B9) & 0xFFFFFFFF, (keys[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return np.stack(c, axis=1).ravel()
+
+
+def shuffled(n: int, seed: int, k: int) -> tuple[list[int], int]:
+    """The k-th permutation of n, and how many words were passed over."""
+    words, items, at = all_words(n // 4 + 8, seed, k).tolist(), list(range(n)), 0
+    for last in range(n - 1, 0, -1):
+        while words[at] * (last + 1) & 0xFFFFFFFF < (1 << 32) % (last + 1):
+            at += 1
+        j = words[at] * (last + 1) >> 32
+        items[last], items[j] = items[j], items[last]
+        at += 1
+    return items, at - max(n - 1, 0)
+
+
+@pytest.mark.parametrize("k", [0, 2**40 + 3])
+@pytest.mark.parametrize("n", [3, 31, 32, 33, 511, 512, 513, 514, 1537, 4100])
+def test_tiles_and_their_ends_are_shuffled_alike(n: int, k: int) -> None:
+    assert pairing(n, 2**50 + 1, k).tolist() == shuffled(n, 2**50 + 1, k)[0]
+
+
+def test_a_long_shuffle_goes_on_after_words_that_it_passes_over() -> None:
+    """Half of these draws pass a word over, and then begin their tiles within a block of words."""
+    n, over = 120_000, 0
+    for k in range(3, 6):
+        expected, passed = shuffled(n, 8, k)
+        assert pairing(n, 8, k).tolist() == expected
+        over += passed
+    assert over > 0
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.int32, np.uint16, np.uint8])
+def test_items_of_any_size_are_shuffled(kind: type) -> None:
+    items, chosen = np.arange(200).astype(kind), np.empty((2, shuffle_cpu.ROOM), np.uint32)
+    shuffle_cpu.shuffle(items, chosen, np.uint64(4), np.uint64(9))
+    assert items.tolist() == oracles.shuffle(200, 4, 9)
 
 
 def test_philox_gives_its_published_words() -> None:

@@ -31,6 +31,19 @@ def test_merge_is_associative_and_commutative_with_a_neutral_element(i: int, j: 
     oracles.identical(a, a.merge(PixelMoments.empty(4, (2, 3), thresholds=(0.0, 0.5))))
 
 
+@pytest.mark.parametrize("levels", [(), (0.1, 0.2)])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (3, 70, 30)])
+def test_pooled_groups_of_any_shape(shape: tuple[int, ...], levels: tuple[float, ...]) -> None:
+    bright = np.ones((5, 3, *shape[-2:]), np.uint8)
+    fine = density_pairs(bright, bright * 255, np.arange(5), 5, thresholds=levels, channels="keep")
+    pooled = fine.pool(np.array([1, 1, -1, 1, 0]), 3)
+    assert pooled.count.tolist() == [1, 3, 0]
+    assert (pooled.positive == np.reshape([254, 762, 0], (3, 1, 1, 1))).all()
+    assert pooled.exceeded.shape == (len(levels), 3, *fine.shape)
+    assert (pooled.exceeded == np.reshape([1, 3, 0], (3, 1, 1, 1))).all()
+    assert (pooled.maximum[2] == -np.inf).all()
+
+
 @settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_pooled_groups_are_those_of_the_coarser_groups(seed: int) -> None:

@@ -19,6 +19,7 @@ def check() -> None:
     rng = np.random.default_rng(20261124)
     t = rng.normal(size=(3, *GRID)) + 0.4
     t[2, :, 6:] -= 3
+    t[0, 0, 0] = 0.1 + 2 * ((0.1 + 0.5) - 0.1)  # a height of `_check_scores`, which counts what lies above
     _check_forest(t)
     _check_maxima(t)
     _check_scores(t)

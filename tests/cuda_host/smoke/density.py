@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 
 from spatialstats.kernels import density_gpu
-from spatialstats.kernels.moments import STEPS
+from spatialstats.kernels.fixed_point import STEPS
 
 
 def agree(steps: np.ndarray, sums: density_gpu.Sums, groups: np.ndarray, size: np.ndarray, unit: int) -> None:

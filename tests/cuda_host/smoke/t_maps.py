@@ -54,6 +54,11 @@ def _check_pairs(maps: np.ndarray, rng: np.random.Generator) -> None:
     """Two samples, pooled variance."""
     maps = maps[:, [0, 2]].astype(np.float64)
     maps = maps / np.abs(maps).max(axis=0) + 1
+    # what is rounded are the maps less their pixel's mean, added up in the order of the maps
+    middle = np.add.accumulate(maps, axis=0)[-1] / N
+    exponent = np.frexp(np.abs(maps - middle).max(axis=0))[1]
+    expected = np.rint(np.ldexp(maps - middle, 50 - exponent))
+    assert (prepare(maps, "two-sample").held[0] == expected.reshape(N, -1)).all()
     signs = np.array([rng.permutation([1, 1, 1, -1, -1, -1, -1]) for _ in range(2)], np.int8)
     got = t_maps(maps, signs, design="two-sample")
     for row, t in zip(signs, got, strict=True):

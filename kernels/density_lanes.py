@@ -1,0 +1,266 @@
+"""The innermost step of `density_cpu`: 64 bytes of sums of neighbouring pixels, in LLVM's vectors.
+
+A few rows of images are read and added at once, in registers: what is loaded and stored for them is
+the accumulators alone, once for all of the rows.  It is written in vectors since LLVM makes none of
+these loops from Python: it would have to prove that a dozen rows do not overlap.  Vectors wider than
+the machine's registers are cut by LLVM, so that this is right, if slower, anywhere.
+
+What it does to each pixel, in integers of its narrow type (int16 for bytes, int32 otherwise)::
+
+    step = the difference, or a map's own value, in steps        size = abs(step)
+    sums[0] += size    sums[1] += step    sums[2] = min(step)    sums[3] = max(step)
+    squares += step * step    counts[level] += (step of a map, else largest size over channels) > level
+
+Sums of squares lie in another order than the pixels, that of the halves of wider words: within each
+vector those of the even pixels come first, then those of the odd ones.  No bounds are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+TILE = 4096
+"""Pixels of a task, and the distance between one sum of a pixel and the next."""
+
+VECTOR = 64
+"""Bytes of the vectors of sums."""
+
+SIZE, TOTAL, LEAST, MOST = range(4)
+
+UNIT = 0x3F800000
+"""Bits of 1.0: floats in [0, 1] have no larger ones, negative ones (-0.0 too) and NaN have."""
+
+HALF_UNIT = 0x3C00
+"""The same for float16."""
+
+_WORD = ir.IntType(64)
+
+
+class Vectors:
+    """Writes instructions for vectors of integers of `bits` bits, 64 bytes of them."""
+
+    def __init__(self, context: Any, builder: Any, bits: int) -> None:
+        self.context, self.builder = context, builder
+        self.lanes = 8 * VECTOR // bits
+        self.row = ir.VectorType(ir.IntType(bits), self.lanes)
+        self.pairs = ir.VectorType(ir.IntType(2 * bits), self.lanes // 2)
+
+    def _pointer(self, kind: Any, array: Any, at: Any, vector: Any) -> Any:
+        struct: Any = arrayobj.make_array  # Numba's own code is untyped
+        data = struct(kind)(self.context, self.builder, array).data
+        return self.builder.bitcast(self.builder.gep(data, [at]), vector.as_pointer())
+
+    def load(self, kind: Any, array: Any, at: Any, vector: Any) -> Any:
+        value = self.builder.load(self._pointer(kind, array, at, vector))
+        value.align = kind.dtype.bitwidth // 8
+        return value
+
+    def store(self, kind: Any, array: Any, at: Any, value: Any) -> None:
+        to = self._pointer(kind, array, at, value.type)
+        self.builder.store(value, to).align = kind.dtype.bitwidth // 8
+
+    def fetch(self, kind: Any, array: Any, at: Any) -> None:
+        """Ask for the cache line of an element; nothing waits for it."""
+        line = self._pointer(kind, array, at, ir.IntType(8))
+        word = ir.IntType(32)
+        hint: Any = self.declared("prefetch.p0", ir.VoidType(), [line.type, word, word, word])
+        self.builder.call(hint, [line, word(0), word(2), word(1)])  # for reading, into the second level
+
+    def declared(self, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+        declare: Any = cgutils.get_or_insert_function
+        return declare(self.builder.module, ir.FunctionType(result, arguments), f"llvm.{name}")
+
+    def all(self, value: int | float, vector: Any = None) -> Any:
+        """A constant in every lane."""
+        vector = vector or self.row
+        return ir.Constant(vector, [value] * vector.count)
+
+    def spread(self, value: Any) -> Any:
+        """A number of the narrow type in every lane."""
+        nothing, index = ir.Constant(self.row, ir.Undefined), ir.VectorType(ir.IntType(32), self.lanes)
+        one = self.builder.insert_element(nothing, value, ir.IntType(32)(0))
+        return self.builder.shuffle_vector(one, nothing, self.all(0, index))
+
+    def larger(self, a: Any, b: Any) -> Any:
+        return self.builder.select(self.builder.icmp_signed(">", a, b), a, b)
+
+    def smaller(self, a: Any, b: Any) -> Any:
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def larger_bits(self, a: Any, b: Any) -> Any:
+        return self.builder.select(self.builder.icmp_unsigned(">", a, b), a, b)
+
+    def size(self, value: Any) -> Any:
+        return self.larger(value, self.builder.sub(self.all(0), value))
+
+    def whole(self, value: Any) -> Any:
+        """A float32 in steps of 2^-24, rounded half-even: exact but for the rounding."""
+        scaled = self.builder.fmul(value, self.all(float(1 << 24), value.type))
+        rint = self.declared(f"rint.v{self.lanes}f32", value.type, [value.type])
+        return self.builder.fptosi(self.builder.call(rint, [scaled]), self.row)
+
+    def half_steps(self, half: Any) -> Any:
+        """The bits of a float16 in [0, 1], in 32 bits each, as steps of 2^-24: all are multiples of it.
+
+        Integers alone: neither rounding nor a thread's treatment of subnormal numbers comes in.
+        """
+        builder = self.builder
+        exponent = builder.lshr(half, self.all(10))
+        normal = builder.zext(builder.icmp_unsigned("!=", exponent, self.all(0)), self.row)
+        fraction = builder.or_(builder.and_(half, self.all(1023)), builder.shl(normal, self.all(10)))
+        places = builder.and_(builder.sub(exponent, normal), self.all(31))  # more only in refused values
+        return builder.shl(fraction, places)
+
+    def squares(self, step: Any) -> tuple[Any, Any]:
+        """Squares of the even and of the odd lanes, twice as wide."""
+        builder, half = self.builder, self.all(self.row.element.width, self.pairs)
+        if self.row.element.width == 16:  # 255^2 fits 16 bits: half of the multiplications
+            both = builder.bitcast(builder.mul(step, step), self.pairs)
+            return builder.and_(both, self.all(0xFFFF, self.pairs)), builder.lshr(both, half)
+        both = builder.bitcast(step, self.pairs)
+        even, odd = builder.ashr(builder.shl(both, half), half), builder.ashr(both, half)
+        return builder.mul(even, even), builder.mul(odd, odd)
+
+
+def _steps(to: Vectors, kinds: Any, images: Any, at: Any) -> tuple[Any, Any, int]:
+    """The steps of a row, bits that say whether its values are in range, and the largest fine ones."""
+    builder, pixel = to.builder, kinds[0].dtype
+    if pixel == types.float32:
+        floats = ir.VectorType(ir.FloatType(), to.lanes)
+        x = to.load(kinds[0], images[0], at, floats)
+        if isinstance(kinds[1], types.NoneType):
+            bits = builder.and_(builder.bitcast(x, to.row), to.all(0x7FFFFFFF))
+            return to.whole(x), bits, UNIT
+        y = to.load(kinds[1], images[1], at, floats)
+        bits = to.larger_bits(builder.bitcast(x, to.row), builder.bitcast(y, to.row))
+        return to.whole(builder.fsub(y, x)), bits, UNIT
+    narrow = ir.VectorType(ir.IntType(pixel.bitwidth), to.lanes)
+    x, y = (
+        builder.zext(to.load(kind, image, at, narrow), to.row)
+        for kind, image in zip(kinds, images, strict=True)
+    )
+    if pixel == types.uint8:
+        return builder.sub(y, x), to.all(0), 255
+    return builder.sub(to.half_steps(y), to.half_steps(x)), to.larger_bits(x, y), HALF_UNIT
+
+
+def _add_rows(
+    typing: Any, clean: Any, adversarial: Any, rows: Any, soon: Any, at: Any, sums: Any, squares: Any,
+    counts: Any, levels: Any, peaks: Any, first: Any, last: Any, j: Any,
+) -> Any:  # fmt: skip
+    kinds = (clean, adversarial, rows, soon, at, sums, squares, counts, levels, peaks, first, last, j)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        clean, adversarial, rows, soon, at, sums, squares, counts, levels, peaks, first, last, j = arguments
+        of = dict(zip(("sums", "squares", "counts", "levels", "peaks"), kinds[5:10], strict=True))
+        to = Vectors(context, builder, of["sums"].dtype.bitwidth)
+        images, maps = (clean, adversarial), isinstance(kinds[1], types.NoneType)
+
+        for r in range(len(kinds[3])):
+            for kind, image in zip(kinds[:1] if maps else kinds[:2], images, strict=False):
+                to.fetch(kind, image, builder.add(builder.extract_value(soon, r), at))
+        read = [
+            _steps(to, kinds[:2], images, builder.add(builder.extract_value(rows, r), at))
+            for r in range(len(kinds[2]))
+        ]
+        steps = [step for step, _, _ in read]
+        sizes = [to.size(step) for step in steps]
+
+        def add(k: int, values: list[Any], join: Callable[[Any, Any], Any]) -> None:
+            place = builder.add(j, _WORD(k * TILE))
+            held = to.load(of["sums"], sums, place, to.row)
+            to.store(of["sums"], sums, place, join(held, reduce(join, values)))
+
+        add(SIZE, sizes, builder.add)
+        add(TOTAL, steps, builder.add)
+        add(LEAST, steps, to.smaller)
+        add(MOST, steps, to.larger)
+        for part, place in zip(
+            zip(*(to.squares(step) for step in steps), strict=True),
+            (j, builder.add(j, _WORD(to.lanes // 2))),
+            strict=True,
+        ):
+            held = to.load(of["squares"], squares, place, to.pairs)
+            to.store(of["squares"], squares, place, builder.add(held, reduce(builder.add, part)))
+
+        # the largest size over the channels met so far, one row a sample
+        alloca: Any = cgutils.alloca_once_value
+        largest = [alloca(builder, value) for value in (steps if maps else sizes)]
+        places = [builder.add(j, _WORD(r * TILE)) for r in range(len(largest))]
+        with builder.if_then(builder.not_(first)):
+            for peak, place in zip(largest, places, strict=True):
+                before = to.load(of["peaks"], peaks, place, to.row)
+                builder.store(to.larger(builder.load(peak), before), peak)
+        with builder.if_then(builder.not_(last)):
+            for peak, place in zip(largest, places, strict=True):
+                to.store(of["peaks"], peaks, place, builder.load(peak))
+        struct: Any = arrayobj.make_array
+        held_levels = struct(of["levels"])(context, builder, levels)
+        number = builder.select(last, builder.extract_value(held_levels.shape, 0), _WORD(0))
+        loop: Any = cgutils.for_range
+        with loop(builder, number) as each:
+            level = to.spread(builder.load(builder.gep(held_levels.data, [each.index])))
+            place = builder.add(j, builder.mul(each.index, _WORD(TILE)))
+            count = to.load(of["counts"], counts, place, to.row)
+            for peak in largest:
+                above = builder.icmp_signed(">", builder.load(peak), level)
+                count = builder.sub(count, builder.sext(above, to.row))
+            to.store(of["counts"], counts, place, count)
+
+        worst = reduce(to.larger_bits, (bits for _, bits, _ in read))
+        bad = builder.icmp_unsigned(">", worst, to.all(read[0][2]))
+        return builder.zext(builder.bitcast(bad, ir.IntType(to.lanes)), _WORD)
+
+    return types.uint64(*kinds), generate
+
+
+def _in_order(typing: Any, squares: Any, j: Any, wide: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind, _, wide_kind = signature.args
+        to = Vectors(context, builder, kind.dtype.bitwidth // 2)
+        half = to.lanes // 2
+        even = to.load(kind, arguments[0], arguments[1], to.pairs)
+        odd = to.load(kind, arguments[0], builder.add(arguments[1], _WORD(half)), to.pairs)
+        places = [ir.IntType(32)(k // 2 + k % 2 * half) for k in range(to.lanes)]
+        both = builder.shuffle_vector(even, odd, ir.Constant(ir.VectorType(ir.IntType(32), to.lanes), places))
+        to.store(wide_kind, arguments[2], arguments[1], builder.zext(both, ir.VectorType(_WORD, to.lanes)))
+        return context.get_dummy_value()
+
+    return types.void(squares, j, wide), generate
+
+
+def _typed(function: Callable[..., Any]) -> Any:
+    built: Any = intrinsic(function)
+    return built
+
+
+in_order: Callable[..., None] = _typed(_in_order)
+"""``in_order(squares, j, wide)`` writes a vector's sums of squares, from pixel `j` on, as int64 in the
+order of the pixels."""
+
+add_rows: Callable[..., int] = _typed(_add_rows)
+"""Add rows to the sums of a vector of pixels, and return a word that is not 0 where a value is bad.
+
+``add_rows(clean, adversarial, rows, soon, at, sums, squares, counts, levels, peaks, first, last, j)``
+
+clean, adversarial : pixels of all images, flat: uint8, float16 as uint16, or float32
+    `adversarial` is None for maps.
+rows, soon : tuples of uint64
+    Where the rows begin that are added, and those that come next.
+at : uint64
+    Pixel of the rows from which on they are read.
+sums, squares, counts, levels, peaks : flat arrays
+    Of ``4 TILE``, TILE, ``n_levels TILE``, n_levels and ``len(rows) TILE`` numbers.
+first, last : bool
+    Whether the rows are the first and the last channel of their samples.
+j : uint64
+    Pixel of the tile whose sums come first.
+"""
