@@ -26,6 +26,7 @@ from spatialstats.defence.harden_batches import Batches, Images, epoch_generator
 from spatialstats.defence.harden_check import check_masked, check_robust
 from spatialstats.defence.harden_data import held_out_rows
 from spatialstats.defence.harden_masks import MaskTraining, greedy_masks, mask_sides, random_windows
+from spatialstats.defence.harden_memory import Memory, harder_windows, random_corners, windows_at
 from spatialstats.defence.harden_module import average_norms, training_copy
 from spatialstats.defence.harden_recipe import Recipe
 from spatialstats.defence.harden_run import harden_dataset
@@ -37,6 +38,9 @@ from spatialstats.stats.intervals import paired_difference, proportion
 
 SIDE, N_CLASSES = 12, 3
 MASKS = MaskTraining((5, 5), (SIDE, SIDE), greedy_from=0.6)
+
+
+REMEMBERED = replace(MASKS, remember=True, greedy_from=0.0)
 
 
 class Net(nn.Module):
@@ -156,6 +160,41 @@ def test_each_greedy_round_keeps_the_costliest_window() -> None:
         assert torch.equal(chosen[row], second[row, int(np.argmax(paid))])
 
 
+def test_the_search_never_gets_cheaper_and_moves_one_window_or_all() -> None:
+    price = torch.rand(60, 6, 7, generator=torch.Generator().manual_seed(5))
+    rng = torch.Generator().manual_seed(6)
+    corners = random_corners(60, 2, (6, 7), (2, 3), rng)
+    assert (windows_at(corners, (6, 7), (2, 3)).sum((1, 2)) >= 6).all()
+
+    def cost(masks: torch.Tensor) -> torch.Tensor:
+        return (price * masks).sum((1, 2))
+
+    before = cost(windows_at(corners, (6, 7), (2, 3)))
+    for _ in range(40):
+        found = harder_windows(cost, (6, 7), (2, 3), corners, rng)
+        now = cost(windows_at(found, (6, 7), (2, 3)))
+        assert (now >= before).all()
+        corners, before = found, now
+    everything = torch.cartesian_prod(torch.arange(5), torch.arange(5))
+    pairs = torch.stack([everything[:, None].expand(25, 25, 2), everything[None].expand(25, 25, 2)], 2)
+    masks = windows_at(pairs.reshape(625, 2, 2), (6, 7), (2, 3))
+    best = torch.stack([(price[row] * masks).sum((1, 2)).max() for row in range(60)])
+    assert (before / best).mean() > 0.95
+
+
+def test_remembered_windows_turn_with_their_images() -> None:
+    rng = torch.Generator().manual_seed(0)
+    memory = Memory(random_corners(9, 2, (6, 8), (2, 3), rng), (6, 8), (2, 3))
+    before = memory.corners.clone()
+    rows, mirrored = torch.tensor([4, 1, 7]), torch.tensor([True, False, True])
+    seen = windows_at(memory.of(rows, mirrored), (6, 8), (2, 3))
+    plain = windows_at(before[rows], (6, 8), (2, 3))
+    assert torch.equal(seen[0], plain[0].flip(1))
+    assert torch.equal(seen[1], plain[1])
+    memory.keep(rows, mirrored, memory.of(rows, mirrored))
+    assert torch.equal(memory.corners, before)
+
+
 def test_training_images_are_filled_behind_two_windows_and_a_share_is_left_whole(train: Images) -> None:
     x, y = train.batch(np.arange(400))
     masks = replace(MASKS, fills=("constant",), unmasked=0.25, greedy_from=1.0)
@@ -220,7 +259,7 @@ def test_an_epoch_takes_every_image_once_and_depends_on_seed_and_epoch_alone(tra
     batches = Batches(64, 0, False)
     epochs = [list(batches(train, epoch_generator(seed, epoch))) for seed, epoch in ((1, 0), (1, 0), (1, 1))]
     assert all(len(found) == batches.count(400) for found in epochs)
-    together = [torch.cat([x for x, _ in found]) for found in epochs]
+    together = [torch.cat([batch.x for batch in found]) for found in epochs]
     assert torch.equal(together[0], together[1])
     assert not torch.equal(together[0], together[2])
     everything = train.batch(np.arange(400))[0]
@@ -230,18 +269,24 @@ def test_an_epoch_takes_every_image_once_and_depends_on_seed_and_epoch_alone(tra
 
 def test_a_last_batch_of_one_image_is_left_out() -> None:
     few = made(9, 3)
-    assert [len(y) for _, y in Batches(4)(few, epoch_generator(0, 0))] == [4, 4]
+    assert [len(batch.y) for batch in Batches(4)(few, epoch_generator(0, 0))] == [4, 4]
     assert Batches(4).count(9) == 2
 
 
-def test_varied_images_are_mirrored_shifted_windows_of_the_padded_ones() -> None:
-    x = torch.arange(2 * 36.0).view(2, 1, 6, 6)
-    rng = torch.Generator().manual_seed(0)
-    padded = F.pad(torch.cat([x, x.flip(3)]), (1, 1, 1, 1), mode="reflect")
-    for _ in range(20):
-        for row, got in enumerate(Batches(2, 1, True).varied(x, rng, 4)):
-            windows = padded[row::2].unfold(2, 4, 1).unfold(3, 4, 1)
-            assert (windows[:, 0] == got[0]).all(-1).all(-1).any()
+def test_batches_are_mirrored_shifted_windows_of_the_padded_images() -> None:
+    x = np.arange(2 * 36, dtype=np.float32).reshape(2, 1, 6, 6)
+    images = Images(lambda rows: x[rows], np.array([0, 1]))
+    seen = set()
+    for epoch in range(20):
+        (batch,) = Batches(2, 1, True)(images, epoch_generator(0, epoch), 4)
+        for k, row in enumerate(batch.rows):
+            seen.add(bool(batch.mirrored[k]))
+            whole = torch.from_numpy(x[row][None])
+            whole = whole.flip(3) if batch.mirrored[k] else whole
+            windows = F.pad(whole, (1, 1, 1, 1), mode="reflect")[0, 0].unfold(0, 4, 1).unfold(1, 4, 1)
+            assert (windows == batch.x[k, 0]).all(-1).all(-1).any()
+            assert batch.y[k] == row
+    assert seen == {True, False}
 
 
 def test_held_out_images_are_told_by_their_content(train: Images) -> None:
@@ -270,11 +315,11 @@ def test_the_given_module_is_left_as_it_was(start: Classifier, train: Images, he
     assert not same(done.module, module)
 
 
-@pytest.mark.parametrize("kind", ["masked", "robust", "plain"])
+@pytest.mark.parametrize("kind", ["masked", "remembering", "robust", "plain"])
 def test_a_resumed_training_has_the_bits_of_an_uninterrupted_one(
     kind: str, start: Classifier, train: Images, held_out: Images, tmp_path: Path
 ) -> None:
-    settings = recipe(kind, epochs=3)
+    settings = recipe(kind, epochs=3) if kind != "remembering" else recipe(epochs=3, masks=REMEMBERED)
     state = torch.get_rng_state()
     whole = harden(start, train, held_out, settings)
     assert torch.equal(state, torch.get_rng_state())
@@ -326,7 +371,7 @@ def test_batch_norms_are_averages_over_prepared_batches(start: Classifier, train
     module = training_copy(start)
     settings = recipe("plain", epochs=2)
     average_norms(start, module, train, settings)
-    x = torch.cat([x for x, _ in settings.batches(train, epoch_generator(0, 2))])
+    x = torch.cat([batch.x for batch in settings.batches(train, epoch_generator(0, 2))])
     with torch.no_grad():
         features = module.conv(start.normalise(x)).view(8, 50, 8, SIDE, SIDE)
     assert torch.allclose(module.norm.running_mean, features.mean((0, 1, 3, 4)), atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -217,6 +218,17 @@ def test_images_are_split_by_content_and_drawn_in_a_seeded_order(
     assert evaluation(classifier, dataset, seed=9).report.digests() != found.report.digests()
     with pytest.raises(InputError, match="pass more images"):
         evaluation(classifier, dataset.subset([0, 1]))
+
+
+def test_the_report_shows_the_checklist_of_every_cell(folder: Path) -> None:
+    page = html.unescape(build_defence_report(folder).read_text())
+    for cell in results_of(folder)["cells"]:
+        assert "outputs are logits" in [one["name"] for one in cell["checklist"]]
+        assert all(one["flag"] in (True, False, None) for one in cell["checklist"])
+        flagged = sum(bool(one["flag"]) for one in cell["checklist"])
+        assert f"Checklist: {flagged} of {len(cell['checklist'])} flagged" in page
+        for one in cell["checklist"]:
+            assert f"{one['name']}: {one['evidence']}" in page
 
 
 def test_the_report_holds_every_cell_and_asks_for_nothing_outside(folder: Path) -> None:

@@ -64,5 +64,5 @@ def headline(cells: list[Json], conclusive: bool) -> str:
         text += f" {flagged} of {len(cells)} worst cases carry a caution: read it before the number."
     doubted = sum(any(one["flag"] for one in cell.get("checklist") or ()) for cell in cells)
     if doubted:
-        text += f" The checklist flags {doubted} of {len(cells)} cells: see there before believing any number."
+        text += f" The checklist flags {doubted} of {len(cells)} cells: see there first."
     return text
