@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def judged(member: Member, seed: int) -> dict[str, Any]:
     right = (classifier.logits(x[:200]).argmax(1) == y[:200]).nonzero()[: EFFORT.images, 0]
     x, y = x[right], y[right]
     threat = Threat.parse(member.threat)
-    adaptive = evaluate_adaptive(defence, classifier, x, y, threat, effort=EFFORT, seed=seed)
+    effort = replace(EFFORT, passes=min(EFFORT.passes, member.passes))
+    adaptive = evaluate_adaptive(defence, classifier, x, y, threat, effort=effort, seed=seed)
     checks = checklist(defence, classifier, x, y, adaptive, seed=seed)
     naive = naive_pgd(defence, x, y, threat.epsilon) if threat.norm == "linf" else None
     fresh = member.make(seed)[1]  # one that was asked nothing yet: some remember
@@ -91,7 +93,7 @@ def judged(member: Member, seed: int) -> dict[str, Any]:
         "worst": min(left, float(adaptive.worst.mean())),
         "undefended": float(adaptive.baseline.robust.mean()),
         "flags": [one.name for one in checks if one.flag],
-        "checks": [one.to_dict() for one in checks],
+        "evidence": {one.name: one.evidence for one in checks if one.flag},
         "seconds": round(time.process_time() - began, 1),
         "flags_code": CODE,
     }

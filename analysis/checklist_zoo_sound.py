@@ -144,8 +144,8 @@ SOUND = (
     Member("mean over masks", of("masked", MeanOverMasks)),
     Member("smooth attention", of("plain", SoftAttention)),
     Member("scaled logits", of("plain", Scaled)),
-    Member("PatchCleanser", of("masked", lambda m: PatchCleanser(m, 4, 3)), "patch:4x4"),
-    Member("PatchCleanser, L∞", of("masked", lambda m: PatchCleanser(m, 4, 3))),
+    Member("PatchCleanser", of("masked", lambda m: PatchCleanser(m, 4, 2)), "patch:4x4", 300),
+    Member("PatchCleanser, L∞", of("masked", lambda m: PatchCleanser(m, 4, 2)), passes=300),
 )
 """Members whose gradient is honest by construction; each with several seeds."""
 BLIND = tuple(

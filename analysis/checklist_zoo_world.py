@@ -56,11 +56,14 @@ class Member:
     make : callable
         From a seed to the undefended classifier and the defence.
     threat : str
+    passes : int
+        See `Effort`: fewer where a defended prediction takes many.
     """
 
     name: str
     make: Callable[[int], tuple[Classifier, Defence]]
     threat: str = THREAT
+    passes: int = 4000
 
 
 class Planted(Defence):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import spatialstats
-from spatialstats.models import list_models
+from spatialstats.models import independent_models
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "findings.md"
 BEGIN, END = "<!-- numbers: python analysis/ladder_across_models.py --docs -->", "<!-- end of numbers -->"
@@ -74,7 +74,7 @@ def main() -> None:
     results = {
         (model, importance): finished(options.runs, model, importance, options.n)
         for importance in IMPORTANCE
-        for model in list_models()
+        for model in independent_models()
     }
     text = f"{options.n} images of the embedded test set, seed 0, 95 % intervals.\n\n{table(results)}"
     print(text)

@@ -16,6 +16,7 @@ from torch import nn
 from spatialstats.defence.harden_adversarial import overfitted
 from spatialstats.defence.harden_batches import Images, epoch_generator
 from spatialstats.defence.harden_check import check_masked, check_robust
+from spatialstats.defence.harden_memory import Memory, random_corners
 from spatialstats.defence.harden_module import average_norms, seeded, training_copy, training_logits
 from spatialstats.defence.harden_recipe import Recipe
 from spatialstats.defence.harden_state import Checkpoint, State
@@ -140,11 +141,17 @@ def _epoch(
     step, total, seen = state.epoch * recipe.batches.count(len(train)), 0.0, 0
     logits = training_logits(classifier, module, recipe.bfloat16)
     crop = recipe.crop if state.epoch < recipe.cropped_epochs else None
+    memory = _memory(state, train, recipe)
     module.train()
     with seeded(rng, device):
-        for x, y in recipe.batches(train, rng, crop):
-            x, y = x.to(device), y.to(device)
-            x = recipe.preparation(logits, x, y, rng, step / steps)
+        for batch in recipe.batches(train, rng, crop):
+            x, y = batch.x.to(device), batch.y.to(device)
+            if memory is not None and crop is None and recipe.masks is not None:
+                corners = memory.of(batch.rows, batch.mirrored)
+                x = recipe.masks(logits, x, y, rng, step / steps, corners)
+                memory.keep(batch.rows, batch.mirrored, corners)
+            else:
+                x = recipe.preparation(logits, x, y, rng, step / steps)
             loss = F.cross_entropy(logits(x).float(), y, label_smoothing=recipe.smoothing)
             state.optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -154,6 +161,17 @@ def _epoch(
             total, seen, step = total + loss.item() * len(x), seen + len(x), step + 1
             advance(len(x))
     return total / max(1, seen)
+
+
+def _memory(state: State, train: Images, recipe: Recipe) -> Memory | None:
+    """The windows that the training remembers, if it does; random ones at first."""
+    masks = recipe.masks
+    if recipe.kind != "masked" or masks is None or not masks.remember:
+        return None
+    if not len(state.corners):
+        rng = epoch_generator(recipe.seed, -1)
+        state.corners = random_corners(len(train), masks.windows, masks.shape, masks.sides, rng)
+    return Memory(state.corners, masks.shape, masks.sides)
 
 
 def _checked(classifier: Classifier, module: nn.Module, held_out: Images, recipe: Recipe) -> dict[str, float]:

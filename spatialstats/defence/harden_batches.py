@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 
 from spatialstats.attacks.seeds import mix
 
-__all__ = ["Batches", "Images", "epoch_generator"]
+__all__ = ["Batch", "Batches", "Images", "epoch_generator"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,25 @@ def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(mix(seed, epoch) >> 1)
 
 
+class Batch(NamedTuple):
+    """Images of a training step.
+
+    Parameters
+    ----------
+    x, y : torch.Tensor
+        (n, C, H, W) and (n,).
+    rows : torch.Tensor
+        int64 (n,): which images they are.
+    mirrored : torch.Tensor
+        bool (n,): which of them are mirrored left to right.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    rows: torch.Tensor
+    mirrored: torch.Tensor
+
+
 @dataclass(frozen=True)
 class Batches:
     """How images are shuffled and varied.
@@ -66,23 +86,21 @@ class Batches:
         """Batches of an epoch over `n` images."""
         return n // self.size + (n % self.size > 1)
 
-    def __call__(
-        self, images: Images, rng: torch.Generator, crop: int | None = None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Images (n, C, H, W) and labels (n,), in the crop's size where one is given."""
-        order = torch.randperm(len(images), generator=rng).numpy()
-        for first in range(0, len(order), self.size):
-            rows = order[first : first + self.size]
+    def __call__(self, images: Images, rng: torch.Generator, crop: int | None = None) -> Iterator[Batch]:
+        """All images once, in the crop's size where one is given."""
+        order = torch.randperm(len(images), generator=rng)
+        for rows in order.split(self.size):
             if len(rows) > 1:
-                x, y = images.batch(rows)
-                yield self.varied(x, rng, crop), y
+                x, y = images.batch(rows.numpy())
+                mirrored = torch.zeros(len(rows), dtype=torch.bool)
+                if self.flip:
+                    mirrored = torch.rand(len(rows), generator=rng) < 0.5
+                    x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
+                yield Batch(self.cut(x, rng, crop), y, rows, mirrored)
 
-    def varied(self, x: torch.Tensor, rng: torch.Generator, crop: int | None = None) -> torch.Tensor:
-        """Each image flipped or not, and cut out at a place of its own."""
+    def cut(self, x: torch.Tensor, rng: torch.Generator, crop: int | None = None) -> torch.Tensor:
+        """Each image cut out at a place of its own, mirrored beyond its border."""
         n, _, height, width = x.shape
-        if self.flip:
-            mirrored = torch.rand(n, generator=rng) < 0.5
-            x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
         shift = min(self.shift, height - 1, width - 1)
         tall, wide = (height, width) if crop is None else (min(crop, height), min(crop, width))
         if shift <= 0 and (tall, wide) == (height, width):

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from spatialstats.defence.fills import get_fill
+from spatialstats.defence.harden_memory import harder_windows, random_corners, windows_at
 from spatialstats.errors import InputError
 
 __all__ = ["MaskTraining", "greedy_masks", "mask_sides", "random_windows"]
@@ -53,12 +54,7 @@ def random_windows(
     n: int, shape: tuple[int, int], sides: tuple[int, int], rng: torch.Generator
 ) -> torch.Tensor:
     """Windows of one size, each wholly inside its image, at uniformly random places: bool (n, H, W)."""
-    spans = []
-    for length, side in zip(shape, sides, strict=True):
-        first = torch.randint(length - side + 1, (n, 1), generator=rng)
-        at = torch.arange(length)
-        spans.append((at >= first) & (at < first + side))
-    return spans[0][:, :, None] & spans[1][:, None, :]
+    return windows_at(random_corners(n, 1, shape, sides, rng), shape, sides)
 
 
 def greedy_masks(
@@ -128,6 +124,10 @@ class MaskTraining:
         Share of the training after which windows are chosen greedily; 1 for never.
     candidates : int
         Windows tried in each greedy round.
+    remember : bool
+        Where windows are greedy, go on from those that were the worst of the same image an epoch ago
+        (`harder_windows`) instead of from none: the search grows deeper from epoch to epoch at the
+        price of one of ``windows + 2`` predictions.
     """
 
     sides: tuple[int, int]
@@ -137,11 +137,22 @@ class MaskTraining:
     unmasked: float = 0.1
     greedy_from: float = 0.7
     candidates: int = 2
+    remember: bool = False
 
     def __call__(
-        self, logits: Logits, x: torch.Tensor, y: torch.Tensor, rng: torch.Generator, done: float
+        self,
+        logits: Logits,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        rng: torch.Generator,
+        done: float,
+        corners: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Images (N, C, H, W) to train on, when the share `done` of the training is over."""
+        """Images (N, C, H, W) to train on, when the share `done` of the training is over.
+
+        `corners` (N, windows, 2), where given, are the remembered windows: they are searched from, and
+        replaced in place.
+        """
         shape = (x.shape[2], x.shape[3])
         sides = self._scaled(shape)
         fill = get_fill(self.fills[int(torch.randint(len(self.fills), (), generator=rng))])
@@ -156,9 +167,13 @@ class MaskTraining:
             def loss(tried: torch.Tensor) -> torch.Tensor:
                 return F.cross_entropy(logits(fill(x, tried)).float(), y, reduction="none")
 
-            masks = greedy_masks(
-                loss, shape, sides, len(x), rng, rounds=self.windows, candidates=self.candidates
-            )
+            if corners is None:
+                masks = greedy_masks(
+                    loss, shape, sides, len(x), rng, rounds=self.windows, candidates=self.candidates
+                )
+            else:
+                corners.copy_(harder_windows(loss, shape, sides, corners, rng))
+                masks = windows_at(corners, shape, sides)
         return fill(x, masks & ~keep[:, None, None])
 
     def _scaled(self, shape: tuple[int, int]) -> tuple[int, int]:

@@ -76,10 +76,10 @@ def average_norms(classifier: Classifier, module: nn.Module, train: Images, reci
     rng = epoch_generator(recipe.seed, recipe.epochs)
     batches = []
     module.eval()
-    for k, (x, y) in enumerate(recipe.batches(train, rng)):
+    for k, batch in enumerate(recipe.batches(train, rng)):
         if k == AVERAGED:
             break
-        x, y = x.to(classifier.device), y.to(classifier.device)
+        x, y = batch.x.to(classifier.device), batch.y.to(classifier.device)
         with torch.enable_grad():
             batches.append(recipe.preparation(logits, x, y, rng, 1.0).detach())
     for norm in norms:

@@ -32,12 +32,15 @@ class State:
         Epochs that are over.
     history : list of dict
         One of each.
+    corners : torch.Tensor
+        Remembered windows (`Memory`); empty where none are.
     """
 
     module: nn.Module
     optimiser: torch.optim.Optimizer
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    corners: torch.Tensor = field(default_factory=lambda: torch.zeros(0, 0, 2, dtype=torch.int64))
     _kept: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def keep(self) -> None:
@@ -72,6 +75,7 @@ class Checkpoint:
             "about": self.about,
             "epoch": state.epoch,
             "history": state.history,
+            "corners": state.corners,
             "module": state.module.state_dict(),
             "optimiser": state.optimiser.state_dict(),
         }
@@ -97,6 +101,7 @@ class Checkpoint:
         state.module.load_state_dict(held["module"])
         state.optimiser.load_state_dict(held["optimiser"])
         state.epoch, state.history = int(held["epoch"]), list(held["history"])
+        state.corners = held["corners"]
         state.keep()
 
 
@@ -118,7 +123,7 @@ def _read(path: Path | None) -> dict[str, Any]:
         raise InputError(f"there is no training to go on with at {path}: leave out --resume.")
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
-        wanted = {"about", "epoch", "history", "module", "optimiser"}
+        wanted = {"about", "corners", "epoch", "history", "module", "optimiser"}
         if not isinstance(held, dict) or not wanted <= held.keys():
             raise KeyError
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError) as error:

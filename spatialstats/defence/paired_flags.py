@@ -8,14 +8,14 @@ import torch
 from scipy import stats
 
 from spatialstats.attacks.seeds import derived
-from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.result import MOVES, AdaptiveResult
+from spatialstats.defence.adaptive.suite import survivors
 from spatialstats.defence.check import CARLINI, OURS, TRAMER, Check
 from spatialstats.defence.probe import AT_ONCE, Probe
 
 __all__ = ["better", "paired_flags"]
 
-ALPHA = 0.05
+ALPHA, COMPARISONS = 0.05, 4
 SLACK = 0.02  # of the images an honest attack may miss what another one finds
 Bools = npt.NDArray[np.bool_]
 FOLLOWING = ("white-box", "straight-through")
@@ -52,40 +52,43 @@ def paired_flags(adaptive: AdaptiveResult, single: Bools | None) -> list[Check]:
     if not followed:
         return [Check("attack against attack", None, "No white-box attack was run.", CARLINI)]
     white: Bools = np.logical_and.reduce([one.robust for one in followed])
+    rivals = {
+        "gradient-free search breaks no more": ("Square", found.get("square")),
+        "transfer breaks no more": ("the transferred attack", found.get("transfer")),
+        "random noise breaks no more": ("random noise", found.get("noise")),
+    }
+    if single is None:
+        rivals["places alone break no more"] = ("an unoptimised patch", found.get("screening"))
     checks = [
-        against("gradient-free search breaks no more", found.get("square"), white, "Square", CARLINI),
-        against("transfer breaks no more", found.get("transfer"), white, "the transferred attack", CARLINI),
-        against("random noise breaks no more", found.get("noise"), white, "random noise", CARLINI),
+        compared(name, one.robust, white, what, drawn=adaptive.randomized)
+        if one is not None and one.ran
+        else Check(name, None, f"Not run: {one.skipped if one else 'not asked for'}.", CARLINI)
+        for name, (what, one) in rivals.items()
     ]
     if single is not None:
+        what = "one step of the budget"
         checks.append(
-            compared("one step breaks no more than many", single, white, "one step of the budget", CARLINI)
-        )
-    elif found.get("screening"):
-        checks.append(
-            against("places alone break no more", found["screening"], white, "an unoptimised patch", CARLINI)
+            compared("one step breaks no more than many", single, white, what, drawn=adaptive.randomized)
         )
     return [*checks, rises(adaptive), doubled(adaptive), misled(adaptive, white)]
 
 
-def against(name: str, outcome: Outcome | None, white: Bools, what: str, source: str) -> Check:
-    """`compared` for an attack of the suite."""
-    if outcome is None or not outcome.ran:
-        return Check(name, None, f"Not run: {outcome.skipped if outcome else 'not asked for'}.", source)
-    return compared(name, outcome.robust, white, what, source)
+def compared(name: str, robust: Bools, white: Bools, what: str, *, drawn: bool) -> Check:
+    """Whether a weaker attack breaks what the white-box one does not.
 
-
-def compared(name: str, robust: Bools, white: Bools, what: str, source: str) -> Check:
-    """Whether a weaker attack breaks what the white-box one does not."""
+    Where a defence draws, each verdict is a single draw: an image may fall to the one and not to
+    the other by luck, so that lone misses say nothing, and the few comparisons share the level.
+    """
     one, other, p = better(robust, white)
-    n = len(white)
-    flag = p < ALPHA or misses(one, n) < ALPHA
+    n, q = len(white), misses(one, len(white))
     said = (
-        f"Of {n} images {what} alone breaks {one}, the white-box attack alone {other} (McNemar's exact "
-        f"one-sided p = {p:.3g}; as many misses of an attack that misses {100 * SLACK:.0f} %: "
-        f"p = {misses(one, n):.3g})."
+        f"Of {n} images {what} alone breaks {one}, the white-box attack alone {other} "
+        f"(McNemar's exact one-sided p = {p:.3g}"
     )
-    return Check(name, flag, said, source)
+    if drawn:
+        return Check(name, p < ALPHA / COMPARISONS, f"{said}, of single draws).", CARLINI)
+    said += f"; as many misses of an attack that misses {100 * SLACK:.0f} %: p = {q:.3g})."
+    return Check(name, p < ALPHA or q < ALPHA, said, CARLINI)
 
 
 def rises(adaptive: AdaptiveResult) -> Check:
@@ -103,13 +106,17 @@ def doubled(adaptive: AdaptiveResult) -> Check:
     if adaptive.moved is None:
         return Check(name, None, "Twice the effort was not tried.", CARLINI)
     n = len(adaptive.clean)
+    said = f"Twice the steps, queries and draws lower the worst case by {100 * adaptive.moved:.1f} points"
+    if adaptive.randomized:
+        # Another draw gives some images back: what is lost must outweigh what is won by luck.
+        drawn = survivors([*adaptive.outcomes.values(), *adaptive.doubled.values()], randomized=True)
+        lost, won, p = better(drawn & adaptive.clean, adaptive.first)
+        told = f"{said} ({lost} of {n} images lost, {won} won by single draws; exact one-sided p = {p:.3g})."
+        return Check(name, p < ALPHA, told, CARLINI)
     count = round(adaptive.moved * n)
     p = float(stats.binom.sf(count - 1, n, MOVES)) if count > 0 else 1.0
-    said = (
-        f"Twice the steps, queries and draws lower the worst case by {100 * adaptive.moved:.1f} points "
-        f"({count} of {n} images; p = {p:.3g} if it were {100 * MOVES:.0f} point)."
-    )
-    return Check(name, p < ALPHA, said, CARLINI)
+    told = f"{said} ({count} of {n} images; p = {p:.3g} if it were {100 * MOVES:.0f} point)."
+    return Check(name, p < ALPHA, told, CARLINI)
 
 
 def misled(adaptive: AdaptiveResult, white: Bools) -> Check:

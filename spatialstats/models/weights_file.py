@@ -91,6 +91,7 @@ def save_weights(module: nn.Module, path: Path, about: dict[str, str], *, half: 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".tmp")
     save_file(state, unfinished, metadata=about)
+    unfinished.chmod(0o644)  # safetensors writes files that their owner alone may read
     os.replace(unfinished, path)
 
 
