@@ -1,12 +1,13 @@
 """Our PGD, APGD and Square against torchattacks' and foolbox's: robust accuracy at one budget.
 
-    python analysis/attack_strength.py --n 128 --models cifar10-0 --out strength.json
+    python analysis/attack_strength.py --first 5000 --n 512 --out docs/attack_strength.json --docs
 
-Same undefended model, same first test images, same number of gradients or queries, no restart.
+Same undefended model, same test images, same number of gradients or queries, no restart.
 The budgets are small, so that accuracy is not 0 and a weak attack shows.  torchattacks' APGD counts
-its first gradient apart, so it gets one step fewer.  Every finished row is in the JSON file and
-is not computed again: the script may be stopped at any time.  Random starts alone move an image or
-two; files of other seeds are pooled with
+its first gradient apart, and its Square its first query, so they get one fewer.  Every finished row is
+in the JSON file and is not computed again: the script may be stopped at any time.  torchattacks' Square draws
+the same squares for all images of a batch, so that one seed of it says little; files of other seeds are
+pooled with
 
     python analysis/attack_strength.py --out strength.json --pool strength_1.json strength_2.json
 """
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from docs_numbers import ROOT, markdown, write_numbers
 from torch import nn
 
 from spatialstats.attacks import get_attack, run_attack
@@ -31,6 +33,9 @@ from spatialstats.data.cifar import load_cifar10
 from spatialstats.models import Classifier, load_model
 from spatialstats.stats.intervals import paired_difference
 
+PAGE = ROOT / "docs" / "adaptive.md"
+COMMAND = "python analysis/attack_strength.py --first 5000 --n 512 --docs"
+NAMES = ("spatialstats", "torchattacks", "foolbox")
 Attack = Callable[[Classifier, torch.Tensor, torch.Tensor, int], torch.Tensor]
 
 
@@ -112,7 +117,7 @@ def groups(steps: int, queries: int) -> dict[str, dict[str, Attack]]:
     for norm, kind, epsilon, text in (("linf", "Linf", 4 / 255, "4/255"), ("l2", "L2", 0.5, "0.5")):
         made[f"Square {kind} {text}"] = {
             "spatialstats": ours(f"square-{norm}(epsilon={epsilon},queries={queries})"),
-            "torchattacks": theirs("Square", norm=kind, eps=epsilon, n_queries=queries),
+            "torchattacks": theirs("Square", norm=kind, eps=epsilon, n_queries=queries - 1),
         }
     return made
 
@@ -129,12 +134,18 @@ def measured(
     return {"right": right.tolist(), "seconds": round(seconds, 1), "largest_change": largest}
 
 
+def summary(runs: list[dict[str, Any]]) -> str:
+    """Which images, and the table."""
+    about = runs[0]["setting"]
+    clean = ", ".join(f"{name} ({100 * share:.1f} % clean)" for name, share in runs[0]["clean"].items())
+    span = f"{about['first']:,} to {about['first'] + about['n'] - 1:,}"
+    budget = f"{about['steps']} gradients or {about['queries']} queries"
+    return f"{clean}; test images {span}; {budget}.\n\n{table(runs)}"
+
+
 def table(runs: list[dict[str, Any]]) -> str:
     """Markdown: robust accuracies over the seeds that have all of a row, and ours minus theirs."""
-    lines = [
-        "| model | attack | seeds | spatialstats | torchattacks | foolbox | ours − lowest other [95 %] |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = [["model", "attack", "seeds", *NAMES, "ours − lowest other [95 %]"]]
     for model, rows in runs[0]["models"].items():
         for group, contestants in rows.items():
             found = [run["models"].get(model, {}).get(group, {}) for run in runs]
@@ -144,17 +155,17 @@ def table(runs: list[dict[str, Any]]) -> str:
             lowest = min((name for name in share if name != "spatialstats"), key=lambda name: share[name])
             pair = [right[name] for name in ("spatialstats", lowest)]
             gap = paired_difference(*(hits.astype(bool) if len(full) == 1 else hits for hits in pair))
-            names = ("spatialstats", "torchattacks", "foolbox")
-            cells = [f"{share[name]:.1f}" if name in share else "" for name in names]
+            cells = [f"{share[name]:.1f}" if name in share else "" for name in NAMES]
             ends = f"{100 * gap.value:+.1f} [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
-            lines.append(f"| {model} | {group} | {len(full)} | {' | '.join(cells)} | {ends} |")
-    return "\n".join(lines)
+            lines.append([model, group, str(len(full)), *cells, ends])
+    return markdown(lines)
 
 
 def main() -> None:
     """Run what is missing, write the JSON file, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--n", type=int, default=128)
+    parser.add_argument("--first", type=int, default=0, help="index of the first test image")
     parser.add_argument("--models", default="cifar10-0")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--queries", type=int, default=150)
@@ -165,12 +176,13 @@ def main() -> None:
     parser.add_argument(
         "--pool", type=Path, nargs="*", default=[], help="files of other seeds, for the table"
     )
+    parser.add_argument("--docs", action="store_true", help=f"write the table into docs/{PAGE.name}")
     given = parser.parse_args()
     torch.set_num_threads(1)
     images, labels = load_cifar10("test")
-    x = torch.from_numpy(np.array(images[: given.n], np.float32) / 255)
-    y = torch.from_numpy(np.array(labels[: given.n]))
-    setting = {key: getattr(given, key) for key in ("n", "steps", "queries", "seed", "batch_size")}
+    x = torch.from_numpy(np.array(images[given.first :][: given.n], np.float32) / 255)
+    y = torch.from_numpy(np.array(labels[given.first :][: given.n]))
+    setting = {key: getattr(given, key) for key in ("first", "n", "steps", "queries", "seed", "batch_size")}
     found: dict[str, Any] = {"setting": setting, "models": {}}
     if given.out.is_file():
         found = json.loads(given.out.read_text(encoding="utf-8"))
@@ -194,7 +206,10 @@ def main() -> None:
                     share = 100 * float(np.mean(row[name]["right"]))
                     print(f"{model} {group} {name}: {share:.1f} % ({row[name]['seconds']} s)", flush=True)
     others = [json.loads(path.read_text(encoding="utf-8")) for path in given.pool]
-    print(table([found, *others]))
+    text = summary([found, *others])
+    print(text)
+    if given.docs:
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from docs_numbers import ROOT, write_numbers
 from scipy.stats import rankdata
 
 from spatialstats.attacks import get_attack, run_attack
 from spatialstats.data.cifar import load_cifar10
 from spatialstats.defence.blind_roi import importance, top_fraction
+from spatialstats.defence.control_masks import swapped_masks
 from spatialstats.defence.defence import Defence
-from spatialstats.defence.evaluate import swapped_masks
 from spatialstats.defence.neutralized import NeutralizedModel, latency
 from spatialstats.defence.oracle import Oracle
 from spatialstats.defence.registry import get_defence
@@ -40,9 +41,8 @@ from spatialstats.stats.intervals import (
     resamples,
 )
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "defences.md"
+PAGE = ROOT / "docs" / "defences.md"
 COMMAND = "python analysis/blind_localisation.py --images 200 --docs"
-BEGIN, END = f"<!-- numbers: {COMMAND} -->", "<!-- end of numbers -->"
 ATTACK = "patch(screened=784, places=3, steps=8)"
 SPECS = (
     "none",
@@ -287,9 +287,7 @@ def main() -> None:
     text = markdown(found, regions)
     print(text)
     if options.docs:
-        page = PAGE.read_text(encoding="utf-8")
-        before, rest = page.split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from calibration_fields import Setting, settings, simulate
+from calibration_bounds import N_SIMULATIONS, count
+from calibration_colocation import ladder, swaps
+from calibration_draws import Found
+from calibration_fields import Setting, World, settings, simulate
+from calibration_mean_maps import over_images
 from calibration_power import SETTING, STRENGTHS, planted
 from calibration_real import real
-from calibration_tests import ONE_BY_ONE, Found, autocorrelation
+from calibration_sets import confidence
+from calibration_single_maps import autocorrelation, inside_images
 
-N_SIMULATIONS = 1000
+ONE_BY_ONE = (swaps, ladder, inside_images, over_images, confidence)
+"""What is tested on each simulation by itself; `autocorrelation` takes several."""
+
 TOGETHER = 20
 """Simulations whose shuffled maps share the draws of the tests of autocorrelation."""
 SAVED_EVERY = 100
@@ -70,7 +77,11 @@ def cells(maps: Path) -> Iterator[Cell]:
 
 def simulated(setting: Setting, numbers: range) -> Columns:
     """All tests on some simulations of a setting."""
-    worlds = [simulate(setting, SEED, 0, number) for number in numbers]
+    return tested([simulate(setting, SEED, 0, number) for number in numbers])
+
+
+def tested(worlds: list[World]) -> Columns:
+    """All tests on some simulations."""
     found = _joined([_all(world) for world in worlds])
     for start in range(0, len(worlds), TOGETHER):
         part = autocorrelation(worlds[start : start + TOGETHER])
@@ -79,10 +90,10 @@ def simulated(setting: Setting, numbers: range) -> Columns:
     return found
 
 
-def _all(world: object) -> Found:
+def _all(world: World) -> Found:
     found: Found = {}
     for tests in ONE_BY_ONE:
-        found |= tests(world)  # type: ignore[arg-type]
+        found |= tests(world)
     return found
 
 
@@ -123,11 +134,6 @@ def save(path: Path, columns: Columns) -> None:
     held = path.with_suffix(".part.npz")
     np.savez_compressed(held, allow_pickle=False, **columns)
     os.replace(held, path)
-
-
-def count(columns: Columns) -> int:
-    """Simulations in a cell's columns."""
-    return max((len(values) for values in columns.values()), default=0)
 
 
 def extended(before: Columns, after: Columns) -> Columns:

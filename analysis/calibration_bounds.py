@@ -12,6 +12,8 @@ from scipy import stats
 LEVEL = 0.05
 RISK = 0.05
 """Probability that valid tests are called too large somewhere."""
+N_SIMULATIONS = 1000
+"""Of a cell, when it is finished."""
 
 EXACT, APPROXIMATE, CONTRAST = "exact", "approximate", "contrast"
 LARGE_SAMPLE = (
@@ -52,9 +54,9 @@ class Row:
         """Share of rejections."""
         return self.rejected / self.n if self.n else np.nan
 
-    def limit(self, tests: int) -> int:
-        """Most rejections that a valid test exceeds with a probability of at most RISK / tests."""
-        return int(stats.binom.isf(RISK / tests, self.n, self.level))
+    def limit(self, tests: int, risk: float = RISK) -> int:
+        """Most rejections that a valid test exceeds with a probability of at most risk / tests."""
+        return int(stats.binom.isf(risk / tests, self.n, self.level))
 
 
 def rows_of(cell: str, setting: Setting | None, columns: dict[str, np.ndarray]) -> list[Row]:
@@ -104,6 +106,11 @@ def pooled(rows: Iterable[Row]) -> Row:
     )
 
 
-def above(rows: list[Row], tests: int) -> list[Row]:
+def above(rows: list[Row], tests: int, risk: float = RISK) -> list[Row]:
     """Those with more rejections than the simultaneous bound allows."""
-    return [row for row in rows if row.rejected > row.limit(tests)]
+    return [row for row in rows if row.rejected > row.limit(tests, risk)]
+
+
+def count(columns: dict[str, np.ndarray]) -> int:
+    """Simulations in a cell's columns."""
+    return max((len(values) for values in columns.values()), default=0)

@@ -1,6 +1,6 @@
 """Real maps for the calibration: RoI of two models, effect maps of one attack under two seeds, of noise.
 
-    python analysis/calibration_maps.py --out /tmp/calibration/maps.npz
+    python analysis/calibration_maps.py --out runs/calibration/maps.npz
 
 Takes bundled CIFAR-10 images that the attacked model classifies correctly, by the functions that
 `spatialstats analyze` is made of.  `analysis/calibration.py` runs it where the file is not there yet.

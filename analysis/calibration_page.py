@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from calibration_bounds import APPROXIMATE, CONTRAST, EXACT, RISK, Row, above, pooled, rows_of
+from calibration_bounds import (
+    APPROXIMATE,
+    CONTRAST,
+    EXACT,
+    N_SIMULATIONS,
+    RISK,
+    Row,
+    above,
+    count,
+    pooled,
+    rows_of,
+)
 from calibration_fields import Setting
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -77,7 +88,7 @@ def verdict(rows: list[Row], cells: Mapping[Any, dict[str, np.ndarray]]) -> str:
     single, whole, tests = gated(rows)
     failed = above(single + whole, tests)
     n = max((row.n for row in single), default=0)
-    unfinished = [cell.name for cell, columns in cells.items() if _count(columns) < 1000]
+    unfinished = [cell.name for cell, columns in cells.items() if count(columns) < N_SIMULATIONS]
     limit = max((row.limit(tests) / row.n for row in single if row.n == n), default=np.nan)
     lines = [
         f"{len(single)} comparisons of {len(whole)} exact tests with up to {n:,} simulations each, and "
@@ -167,10 +178,6 @@ def settings_table(rows: Mapping[Any, list[Row]]) -> str:
         given = [s.smoothness, s.size, s.roi, s.roa, masks, s.bias, s.skewness, max(r.n for r in part)]
         lines.append(_line([*given, f"{_rate(worst.rate)}, {worst.test}"]))
     return "\n".join(lines) + "\n"
-
-
-def _count(columns: dict[str, np.ndarray]) -> int:
-    return max((len(values) for values in columns.values()), default=0)
 
 
 def _line(cells: Iterable[object]) -> str:

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
+from calibration_draws import FIRST, MANY, PAIRED, SOME, Found
 from calibration_fields import CLASSES, Setting, bump, simulate
-from calibration_tests import FIRST, MANY, PAIRED, SOME, Found, grouped, paired
+from calibration_mean_maps import grouped, paired
 
 from spatialstats import kernels, stats
 

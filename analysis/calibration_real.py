@@ -6,17 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from calibration_tests import (
-    FEW,
-    Found,
-    climbed,
-    grouped,
-    interval_holds,
-    outside,
-    paired,
-    swapped,
-    within,
-)
+from calibration_colocation import climbed, swapped, within
+from calibration_draws import FEW, Found, interval_holds
+from calibration_mean_maps import grouped, paired
+from calibration_sets import Known, outside
 
 from spatialstats import stats
 
@@ -83,16 +76,28 @@ def _inside(held: Mapping[str, np.ndarray], anew: list[np.ndarray], seed: int, c
     }
 
 
+def redrawn(held: Mapping[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Rows of images drawn with replacement, whose population is known."""
+    return rng.integers(0, len(held["label"]), DRAWN)
+
+
+def known(held: Mapping[str, np.ndarray], rows: np.ndarray) -> Known:
+    """Their attack maps, beside those of all images."""
+    values = held["attack_0"].astype(np.float64)
+    c = float(values.mean())
+    return Known(values[rows], c, values.mean(0) > c)
+
+
 def _sets(held: Mapping[str, np.ndarray], rng: np.random.Generator, seed: int) -> Found:
     """Confidence sets of images drawn with replacement, whose population is known."""
-    rows = rng.integers(0, len(held["label"]), DRAWN)
-    roi, roa, values = (held[name] for name in ("roi_own", "roa_0", "attack_0"))
-    values = values.astype(np.float64)
-    c_roi, c_roa, c = float(roi.mean()), float(roa.mean()), float(values.mean())
+    rows = redrawn(held, rng)
+    numbers = known(held, rows)
+    roi, roa = held["roi_own"], held["roa_0"]
+    c_roi, c_roa = float(roi.mean()), float(roa.mean())
     frequency = roi.mean(0), roa.mean(0)
     how: dict[str, Any] = {"n_resamples": FEW, "seed": seed}
     sets = {
-        "numbers": (stats.confidence_set(values[rows], c, **how), values.mean(0) > c),
+        "numbers": (stats.confidence_set(numbers.maps, numbers.c, **how), numbers.truth),
         "masks": (stats.confidence_set(roi[rows], c_roi, **how), frequency[0] > c_roi),
         "masks, attacked and not important": (
             stats.confidence_difference(roa[rows], roi[rows], c_roa, c_roi, **how),

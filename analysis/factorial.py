@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from docs_numbers import ROOT, markdown, write_numbers
 
 from spatialstats.attacks import get_attack, run_attack
 from spatialstats.data import SPLITS, load_dataset, splits
@@ -60,8 +61,7 @@ THREATS = {  # name: (static attack, adaptive attack)
     ),
 }
 FILL, LEARNT, SEED = "mean", 256, 0
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "defences_factorial.md"
-BEGIN, END = "<!-- numbers: python analysis/factorial.py --docs -->", "<!-- end of numbers -->"
+PAGE, COMMAND = ROOT / "docs" / "defences_factorial.md", "python analysis/factorial.py --docs"
 Hits = npt.NDArray[np.bool_]
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -170,8 +170,8 @@ def tables(cells: dict[tuple[str, str, str], Arrays], n: int) -> str:
     ]
     for threat in THREATS:
         head = ["model", "mask", "area %", "clean", "static", "ceiling (static)", "adaptive worst case"]
-        lines = [head, ["---"] * len(head)]
-        gains = [["model", "own minus", "clean", "static", "adaptive"], ["---"] * 5]
+        lines = [head]
+        gains = [["model", "own minus", "clean", "static", "adaptive"]]
         for name, kind in MODELS.items():
             own = cells[name, threat, "own"]
             for condition in CONDITIONS:
@@ -188,20 +188,16 @@ def tables(cells: dict[tuple[str, str, str], Arrays], n: int) -> str:
         overlaps = ", ".join(f"{MODELS[name]} {iou(*masks):.2f}" for name, masks in pairs.items())
         parts += [
             f"### {threat}",
-            rows(lines),
+            markdown(lines),
             f"Static attack `{THREATS[threat][0]}`, adaptive `{THREATS[threat][1]}`. IoU of the own and the "
             f"swapped mask: {overlaps}.",
-            rows(gains),
+            markdown(gains),
         ]
     return "\n\n".join(parts)
 
 
 def iou(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
     return float((a & b).sum() / max(1, (a | b).sum()))
-
-
-def rows(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
@@ -228,9 +224,7 @@ def main() -> None:
     text = tables(cells, options.n)
     print(text)
     if options.docs:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Does an attack hit where *this* model looks?  Every bundled model in turn, two kinds of importance.
 
-    python analysis/ladder_across_models.py --runs runs/ladder            # the table, as markdown
+    python analysis/ladder_across_models.py --runs runs/ladder            # the tables, as markdown
     python analysis/ladder_across_models.py --runs runs/ladder --docs     # and into docs/findings.md
 
 Each bundled classifier is the attacked one while the other two stand for "independently trained".
@@ -11,16 +11,19 @@ which does not.  A run that is there already is read, one that was cut off goes 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from docs_numbers import ROOT, markdown, write_numbers
 
 import spatialstats
 from spatialstats.models import independent_models
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "findings.md"
-BEGIN, END = "<!-- numbers: python analysis/ladder_across_models.py --docs -->", "<!-- end of numbers -->"
+PAGE, COMMAND = ROOT / "docs" / "findings.md", "python analysis/ladder_across_models.py --docs"
 IMPORTANCE = ("integrated-gradients", "occlusion")
 ATTACKS = ("pgd-linf", "pgd-l2", "patch", "noise")
+Json = dict[str, Any]
 
 
 def finished(folder: Path, model: str, importance: str, n: int) -> spatialstats.Result:
@@ -34,33 +37,81 @@ def finished(folder: Path, model: str, importance: str, n: int) -> spatialstats.
     )
 
 
-def rows(result: spatialstats.Result) -> list[list[str]]:
-    """A row for each attack that has a ladder."""
-    found = []
-    for attack in result.results["attacks"]:
-        ladder = attack["ladder"]
-        if not ladder:
-            continue
-        cells = [interval(rung) for rung in (*ladder["rungs"], ladder["model_noise"])]
-        found.append([attack["label"], *cells, str(ladder["n"]), ladder["outcome"]])
-    return found
-
-
-def interval(rung: dict[str, Any]) -> str:
+def interval(of: dict[str, Any], key: str = "value") -> str:
     """``+0.051 [0.038, 0.064]``."""
-    if rung["low"] is None:
+    if of["low"] is None:
         return "not tested"
-    return f"{rung['excess']:+.3f} [{rung['low']:.3f}, {rung['high']:.3f}]"
+    return f"{of[key]:+.3f} [{of['low']:.3f}, {of['high']:.3f}]"
 
 
-def table(results: dict[tuple[str, str], spatialstats.Result]) -> str:
-    """All ladders as one markdown table."""
-    titles = ["population", "class", "image content", "this model", "beyond noise", "both"]
-    header = ["model", "importance", "attack", *titles, "n", "evidence"]
-    lines = [header, ["---"] * len(header)]
-    for (model, importance), result in results.items():
-        lines += [[model, importance, *row] for row in rows(result)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def share(of: dict[str, Any]) -> str:
+    """``30.1 [29.6, 30.6]``, in percent."""
+    if of["low"] is None:
+        return f"{100 * of['value']:.1f}"
+    return f"{100 * of['value']:.1f} [{100 * of['low']:.1f}, {100 * of['high']:.1f}]"
+
+
+def ladders(attack: Json) -> list[str]:
+    """The rungs of one attack."""
+    ladder = attack["ladder"]
+    cells = [interval(rung, "excess") for rung in (*ladder["rungs"], ladder["model_noise"])]
+    return [*cells, str(ladder["n"]), ladder["outcome"]]
+
+
+def damage(attack: Json) -> list[str]:
+    """Area and damage of the two attacked segments, and what restoring regions wins back."""
+    cells = [
+        share(attack["segments"][segment][part])
+        for segment in ("contested", "neutralizable")
+        for part in ("area", "damage")
+    ]
+    return [*cells, *(share(attack["ceilings"][region]) for region in CEILINGS)]
+
+
+def controls(attack: Json) -> list[str]:
+    """The overlap lift over other images' masks, real and where it should be gone."""
+    found = {row["key"]: row for row in attack["controls"]["rows"]}
+    return [interval(found[key], "effect") for key in CONTROLS]
+
+
+CEILINGS = ("nothing", "neutralizable", "roi", "roa", "everything")
+CONTROLS = ("this model", "edges", "random weights", "clipped noise")
+TABLES: tuple[tuple[str, list[str], Callable[[Json], list[str]]], ...] = (
+    (
+        "The ladder: excess overlap lift, with intervals",
+        [*("population", "class", "image content", "this model", "beyond noise", "both"), "n", "evidence"],
+        ladders,
+    ),
+    (
+        "Damage and what restoring the true pixels of a region would win back, in percent",
+        [
+            *(
+                f"{segment}: {part}"
+                for segment in ("contested", "neutralizable")
+                for part in ("area", "damage")
+            ),
+            *(f"right after restoring {region}" for region in CEILINGS),
+        ],
+        damage,
+    ),
+    (
+        "Controls: overlap lift beyond that with other images' masks",
+        ["this model's RoI", "edges as RoI", "random weights' RoI", "noise's RoA"],
+        controls,
+    ),
+)
+
+
+def tables(results: dict[tuple[str, str], spatialstats.Result]) -> str:
+    """All ladders, damage shares and controls, each a markdown table."""
+    parts = []
+    for title, columns, cells in TABLES:
+        lines = [["model", "importance", "attack", *columns]]
+        for (model, importance), result in results.items():
+            attacks = [one for one in result.results["attacks"] if one["ladder"]]
+            lines += [[model, importance, one["label"], *cells(one)] for one in attacks]
+        parts.append(f"**{title}**\n\n{markdown(lines)}")
+    return "\n\n".join(parts)
 
 
 def main() -> None:
@@ -68,23 +119,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=Path, default=Path("runs/ladder"), help="where the runs lie")
-    parser.add_argument("--n", type=int, default=300)
-    parser.add_argument("--docs", action="store_true", help="write the table into docs/findings.md")
+    parser.add_argument("--n", type=int, default=1000)
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/findings.md")
     options = parser.parse_args()
     results = {
         (model, importance): finished(options.runs, model, importance, options.n)
         for importance in IMPORTANCE
         for model in independent_models()
     }
-    text = f"{options.n} images of the embedded test set, seed 0, 95 % intervals.\n\n{table(results)}"
+    text = f"{options.n} images of the embedded test set, seed 0, 95 % intervals.\n\n{tables(results)}"
     print(text)
     if options.docs:
-        page = PAGE.read_text()
-        before, _, rest = page.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        if not after:
-            raise SystemExit(f"{PAGE.name} lacks the marks {BEGIN} and {END}")
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

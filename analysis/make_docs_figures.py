@@ -20,7 +20,7 @@ import torch
 import spatialstats
 from spatialstats import kernels, maps
 from spatialstats.defence.fills import FILLS, get_fill
-from spatialstats.engine.rundir import read_arrays
+from spatialstats.engine.files import read_arrays
 
 STATIC = Path(__file__).resolve().parent.parent / "docs" / "_static"
 FOUND = plt.get_cmap("tab10")

@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from docs_numbers import ROOT, write_numbers
+
 import spatialstats
 from spatialstats.engine.headline import percent
 
-ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "docs" / "_static"
-BEGIN, END = "<!-- numbers: python analysis/make_readme.py -->", "<!-- end of numbers -->"
 COMMAND = "spatialstats analyze --dataset cifar10"
 FLAGS = (
     "--no-sandbox",
@@ -135,13 +135,7 @@ def main() -> None:
             shutil.copy(figure, STATIC / figure.name)
         if not options.no_screenshot:
             screenshot(result.report, STATIC / "report.png")
-        readme = ROOT / "README.md"
-        text = readme.read_text()
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        if not after:
-            raise SystemExit(f"README.md lacks the marks {BEGIN} and {END}")
-        readme.write_text(f"{before}{BEGIN}\n{numbers(result.results)}\n{END}{after}")
+        write_numbers(ROOT / "README.md", "python analysis/make_readme.py", numbers(result.results))
     print(f"wrote README.md and {STATIC.relative_to(ROOT)}")
 
 

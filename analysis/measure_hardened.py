@@ -3,10 +3,10 @@
     python analysis/measure_hardened.py --work runs/hardened --docs
 
 For cifar10-0 and its fine-tunes: clean accuracy on all 10,000 test images; accuracy behind two random
-9x9 windows; what PatchCleanser certifies against a 5x5 patch anywhere, and its clean accuracy; and
-accuracy under APGD (L-infinity 8/255, 100 steps of the DLR loss).  The last three on the first ``--n``
-test images.  Each number is kept in ``--work``; the same command goes on.  ``--docs`` writes the table
-into docs/models.md and each clean accuracy into its weights file.
+9x9 windows; and accuracy under APGD (L-infinity 8/255, 100 steps of the DLR loss).  The last two on the
+first ``--n`` test images.  What the models certify behind masks is `analysis/certify_cifar10.py`'s.
+Each number is kept in ``--work``; the same command goes on.  ``--docs`` writes the table into
+docs/models.md and each clean accuracy into its weights file.
 """
 
 from __future__ import annotations
@@ -20,25 +20,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from docs_numbers import ROOT, markdown, write_numbers
 from safetensors import safe_open
 
 from spatialstats.attacks import get_attack
 from spatialstats.data import load_dataset
-from spatialstats.defence.certify import certify
 from spatialstats.defence.harden_batches import Images
 from spatialstats.defence.harden_check import check_masked, check_robust
 from spatialstats.defence.harden_masks import MaskTraining, mask_sides
-from spatialstats.defence.patchcleanser import PatchCleanser
 from spatialstats.models import Classifier, load_model
 from spatialstats.models.registry import WEIGHTS
 from spatialstats.models.weights_file import save_weights
 from spatialstats.stats.intervals import proportion
 
 MODELS = ("cifar10-0", "cifar10-masked", "cifar10-twin", "cifar10-robust")
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
-BEGIN, END = "<!-- numbers: python analysis/measure_hardened.py --docs -->", "<!-- end of numbers -->"
+PAGE, COMMAND = ROOT / "docs" / "models.md", "python analysis/measure_hardened.py --docs"
 MASKS = MaskTraining(mask_sides((32, 32), 5), (32, 32))
-FILL = "mean"
 BLOCK = 50  # images between two writes
 Json = dict[str, Any]
 Hits = npt.NDArray[np.bool_]
@@ -52,18 +49,6 @@ def masked(classifier: Classifier, images: Images) -> Hits:
     return check_masked(classifier, images, MASKS, seed=0)["masked"]
 
 
-def certified(classifier: Classifier, images: Images) -> Hits:
-    x, y = images.batch(np.arange(len(images)))
-    return certify(PatchCleanser(classifier, 5, 6, FILL), x, y).certified
-
-
-def cleansed(classifier: Classifier, images: Images) -> Hits:
-    x, y = images.batch(np.arange(len(images)))
-    with torch.no_grad():
-        found: Hits = (PatchCleanser(classifier, 5, 6, FILL)(x).argmax(1) == y).numpy()
-    return found
-
-
 def attacked(classifier: Classifier, images: Images) -> Hits:
     attack = get_attack("apgd-linf", epsilon=8 / 255, steps=100, stop=True)
     return check_robust(classifier, images, attack, seed=0)["attacked"]
@@ -72,8 +57,6 @@ def attacked(classifier: Classifier, images: Images) -> Hits:
 MEASURES: dict[str, tuple[str, Callable[[Classifier, Images], Hits]]] = {
     "clean": ("clean", clean),
     "masked": ("behind two random 9x9 windows", masked),
-    "cleansed": ("PatchCleanser, clean", cleansed),
-    "certified": ("PatchCleanser, certified 5x5", certified),
     "attacked": ("APGD L∞ 8/255", attacked),
 }
 
@@ -102,7 +85,7 @@ def measured(name: str, measure: str, n: int, work: Path, *, go_on: bool = True)
 
 def table(results: dict[str, dict[str, list[bool]]]) -> str:
     """Accuracy and interval of each model under each measure, in percent."""
-    lines = [["model", *(label for label, _ in MEASURES.values())], ["---"] * (1 + len(MEASURES))]
+    lines = [["model", *(label for label, _ in MEASURES.values())]]
     for name, found in results.items():
         cells = [proportion(np.asarray(found[measure])) for measure in MEASURES]
         texts = [
@@ -112,7 +95,7 @@ def table(results: dict[str, dict[str, list[bool]]]) -> str:
             for c in cells
         ]
         lines.append([name, *texts])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(lines)
 
 
 def write_accuracy(name: str, accuracy: float) -> None:
@@ -157,9 +140,7 @@ def main() -> None:
         for name in options.models:
             if name != "cifar10-0" and len(results[name]["clean"]) == 10_000:
                 write_accuracy(name, float(np.mean(results[name]["clean"])))
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def _null_in_place(
         for k in range(part * n_draws // parts, (part + 1) * n_draws // parts):
             copy(held, values)
             shuffle(held, chosen, seed, first + np.uint64(k))
-            if kind == 3:
+            if kind == PRODUCT:
                 multiply(image, fixed, sums)
             else:
                 sum_plain(image, kind, weight, excess, sums)

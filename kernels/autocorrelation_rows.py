@@ -9,9 +9,10 @@ from .jit import inner
 from .lattice import QUEEN, ROOK
 from .permute_cpu import fold
 
-KINDS = {ROOK: 0, QUEEN: 1}
-GENERAL, PRODUCT = 2, 3
+ROOKS, QUEENS, GENERAL, PRODUCT = range(4)
 """Sums: over a stencil (rook, queen, any), or the product with a fixed image."""
+
+KINDS = {ROOK: ROOKS, QUEEN: QUEENS}
 
 
 @inner
@@ -78,7 +79,7 @@ def add_ends(image: Array, at: int, width: int, kind: int, weight: Array, row: i
         here = at + column
         lag = 0.0
         for i in range(-1, 2):
-            beside = kind == 1 or i == 0
+            beside = kind == QUEENS or i == 0
             if beside and column > 0:
                 lag += image[here + width * i - 1]
             if i:
@@ -124,10 +125,10 @@ def sum_plain(image: Array, kind: int, weight: Array, excess: Array, sums: Array
         at = width * (r + 1)
         inside = 2 <= r <= height - 3
         row = width * (2 if inside else r)
-        rows = 2 if kind == 0 and inside and r > 2 else 1
+        rows = 2 if kind == ROOKS and inside and r > 2 else 1
         if rows == 2:
             two_rook_rows(image, at, width, weights, row, 1, width - 1, cross)
-        elif kind == 0:
+        elif kind == ROOKS:
             rook_row(image, at, width, weights, row, 1, width - 1, cross)
         else:
             queen_row(image, at, width, weights, row, 1, width - 1, cross)
@@ -193,12 +194,12 @@ def sum_up(
     for r in range(height - 1, -1, -1):
         at = first + r * across
         row = r * width
-        if kind == 3:
+        if kind == PRODUCT:
             add_product(flat, at, factors, row, cross)
             continue
-        if kind == 0:
+        if kind == ROOKS:
             rook_row(flat, at, across, weights, row, 0, width, cross)
-        elif kind == 1:
+        elif kind == QUEENS:
             queen_row(flat, at, across, weights, row, 0, width, cross)
         else:
             add_lagged(flat, at, steps, weights, row, lag, cross)

@@ -24,8 +24,9 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 from numba.np import arrayobj
+
+from .jit import operation
 
 TILE = 4096
 """Pixels of a task, and the distance between one sum of a pixel and the next."""
@@ -237,16 +238,11 @@ def _in_order(typing: Any, squares: Any, j: Any, wide: Any) -> Any:
     return types.void(squares, j, wide), generate
 
 
-def _typed(function: Callable[..., Any]) -> Any:
-    built: Any = intrinsic(function)
-    return built
-
-
-in_order: Callable[..., None] = _typed(_in_order)
+in_order: Callable[..., None] = operation(_in_order)
 """``in_order(squares, j, wide)`` writes a vector's sums of squares, from pixel `j` on, as int64 in the
 order of the pixels."""
 
-add_rows: Callable[..., int] = _typed(_add_rows)
+add_rows: Callable[..., int] = operation(_add_rows)
 """Add rows to the sums of a vector of pixels, and return a word that is not 0 where a value is bad.
 
 ``add_rows(clean, adversarial, rows, soon, at, sums, squares, counts, levels, peaks, first, last, j)``

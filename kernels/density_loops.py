@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
 from .checks import Array
 from .density_lanes import LEAST, MOST, SIZE, TILE, TOTAL, VECTOR, add_rows, in_order
 from .fixed_point import CARRY
-from .jit import inner
+from .jit import inner, operation
 
 ROWS = 4
 """Samples added at once, which share one load and store of the sums."""
@@ -125,27 +124,27 @@ def add(
     return bad
 
 
-def edge(images: Array | None, begin: np.uint64, size: int, lanes: int) -> Array | None:
-    """The last few pixels of a row, and zeros; None of None."""
-    raise NotImplementedError("compiled code alone calls it")
+def _copied(images: Array, begin: np.uint64, size: int, lanes: int) -> Array:
+    pixels = np.zeros(lanes, images.dtype)
+    for j in range(size):
+        pixels[j] = images[begin + np.uint64(j)]
+    return pixels
 
 
-@overload(edge)
-def _edge(images: Any, begin: Any, size: Any, lanes: Any) -> Any:
-    if isinstance(images, types.NoneType):
+def _edge(typing: Any, images: Any, begin: Any, size: Any, lanes: Any) -> Any:
+    nothing = isinstance(images, types.NoneType)
+    result = types.none if nothing else types.Array(images.dtype, 1, "C")
 
-        def nothing(images: Any, begin: Any, size: Any, lanes: Any) -> Any:
-            return None
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if nothing:
+            return context.get_dummy_value()
+        return context.compile_internal(builder, _copied, signature, arguments)
 
-        return nothing
+    return result(images, begin, size, lanes), generate
 
-    def copy(images: Any, begin: Any, size: Any, lanes: Any) -> Any:
-        pixels = np.zeros(lanes, images.dtype)
-        for j in range(size):
-            pixels[j] = images[begin + np.uint64(j)]
-        return pixels
 
-    return copy
+edge = operation(_edge)
+"""``edge(images, begin, size, lanes)`` copies the last few pixels of a row, zeros behind; None of None."""
 
 
 @inner

@@ -8,6 +8,7 @@ from .checks import Array, frozen
 from .density_lanes import TILE
 from .density_plan import plan
 from .jit import inner, parallel, prange
+from .moments_cpu import add
 
 
 def count_masks(masks: Array, groups: Array, n_groups: int) -> tuple[Array, bool]:
@@ -37,13 +38,7 @@ def _count_masks(
             bad[task] = _count_tile(masks, order[bounds[s] : bounds[s + 1]], lo, hi, counts[rows[s], lo:hi])
     for s in range(n_segments):
         if rows[s] != groups[s]:
-            _add(counts[rows[s]], counts[groups[s]])
-
-
-@inner
-def _add(part: Array, whole: Array) -> None:
-    for j in range(part.size):
-        whole[j] += part[j]
+            add(counts[rows[s]], counts[groups[s]])
 
 
 @inner

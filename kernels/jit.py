@@ -34,19 +34,35 @@ def inner(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function)
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a step that becomes part of every loop it is called in, for LLVM to vectorise the loop."""
+    return _compiled(function, forceinline=True)
+
+
 def parallel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile an entry point whose `prange` loops run on all threads."""
-    return _compiled(function, threads=True)
+    return _compiled(function, parallel=True)
 
 
-def _compiled(function: Callable[P, R], threads: bool = False) -> Callable[P, R]:
+def _compiled(
+    function: Callable[P, R], *, parallel: bool = False, forceinline: bool = False
+) -> Callable[P, R]:
     try:
-        compiled: Callable[P, R] = numba.njit(parallel=threads, cache=True)(function)
+        compiled: Callable[P, R] = numba.njit(cache=True, parallel=parallel, forceinline=forceinline)(
+            function
+        )
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        compiled = numba.njit(parallel=threads)(function)
+        compiled = numba.njit(parallel=parallel, forceinline=forceinline)(function)
     return compiled
+
+
+def operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an operation of compiled code out of what types it and writes its instructions."""
+    built: Any = intrinsic(function)
+    typed: Callable[..., Any] = built
+    return typed
 
 
 def n_threads() -> int:
@@ -69,14 +85,8 @@ def _trailing(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-def _operation(function: Callable[..., Any]) -> Callable[..., Any]:
-    built: Any = intrinsic(function)
-    typed: Callable[..., Any] = built
-    return typed
-
-
-population = _operation(_population)
+population = operation(_population)
 """Number of set bits of a uint64, as uint64."""
 
-trailing = _operation(_trailing)
+trailing = operation(_trailing)
 """Number of zero bits below the lowest set bit of a uint64, as uint64."""

@@ -32,14 +32,10 @@ struct Table {
   }
 };
 
-// A weight in float64; CuPy compiles with -ftz, under which a cast would lose subnormal float32 numbers.
-__device__ __forceinline__ double weight_at(const float* weights, size_t i) {
-  const int bits = ((const int*)weights)[i];
-  if (bits & 0x7f800000) return (double)__int_as_float(bits);
-  const double small = (double)(bits & 0x7fffff) * 1.401298464324817e-45;  // 2^-149
-  return bits < 0 ? -small : small;
+template <class Weight>
+__device__ __forceinline__ double weight_at(const Weight* weights, size_t i) {
+  return exact_double(weights[i]);
 }
-__device__ __forceinline__ double weight_at(const double* weights, size_t i) { return weights[i]; }
 __device__ __forceinline__ double weight_at(const None*, size_t) { return 0.0; }
 
 __device__ __forceinline__ bool finite(double value) {

@@ -12,7 +12,8 @@ from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic
+
+from .jit import operation
 
 LANES = 16
 """Entries of a row."""
@@ -84,23 +85,17 @@ def _compare(operator: str) -> Callable[..., Any]:
     return typed
 
 
-def _operation(function: Callable[..., Any]) -> Callable[..., Any]:
-    built: Any = intrinsic(function)
-    typed: Callable[..., Any] = built
-    return typed
-
-
-add_four = _operation(_add_four)
+add_four = operation(_add_four)
 """``out[k] += (table[a] + table[b]) + (table[c] + table[d])`` for rows."""
 
-add_row = _operation(_add_row)
+add_row = operation(_add_row)
 """``out[k] = a[i] + b[j]`` for rows."""
 
-copy_row = _operation(_copy_row)
+copy_row = operation(_copy_row)
 """``out[k] = a[i]`` for rows."""
 
-at_least = _operation(_compare(">="))
+at_least = operation(_compare(">="))
 """Bit l of the result, in uint64: ``a[i + l] >= b[j + l]``."""
 
-at_most = _operation(_compare("<="))
+at_most = operation(_compare("<="))
 """Bit l of the result, in uint64: ``a[i + l] <= b[j + l]``."""

@@ -5,44 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array
-from .jit import inner
-from .philox_cpu import HALF, INCREMENTS, MULTIPLIERS, WORD, rejected
+from .jit import inlined, inner
+from .philox_cpu import HALF, WORD, philox, rejected
 
 SITES, TOGETHER = np.uint64(3), np.uint64(4)
 """Low bits of the second word of the counter: what the random words are for."""
 
 
-@inner
-def fill_draws(
-    words: Array, size: int, block: int, use: np.uint64, site: np.uint64, k: np.uint64, seed: np.uint64
-) -> None:
-    """Write the four words of a block for `size` draws from k on, word i of them to words[i]."""
-    first = words[0]
-    second = words[1]
-    third = words[2]
-    fourth = words[3]
-    purpose = (np.uint64(block) << np.uint64(4)) | use
-    for d in range(size):
-        draw = k + np.uint64(d)
-        c0 = draw & WORD
-        c1 = purpose
-        c2 = site
-        c3 = draw >> HALF
-        key0 = seed & WORD
-        key1 = seed >> HALF
-        for _ in range(10):
-            even = MULTIPLIERS[0] * (c0 & WORD)
-            odd = MULTIPLIERS[1] * (c2 & WORD)
-            c0 = (odd >> HALF) ^ c1 ^ key0
-            c1 = odd & WORD
-            c2 = (even >> HALF) ^ c3 ^ key1
-            c3 = even & WORD
-            key0 = (key0 + INCREMENTS[0]) & WORD
-            key1 = (key1 + INCREMENTS[1]) & WORD
-        first[d] = np.uint32(c0)
-        second[d] = np.uint32(c1)
-        third[d] = np.uint32(c2)
-        fourth[d] = np.uint32(c3)
+@inlined
+def words_of(
+    block: int, use: np.uint64, site: np.uint64, k: np.uint64, seed: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """The four words of a block of draw k of a site."""
+    return philox(k & WORD, (np.uint64(block) << np.uint64(4)) | use, site, k >> HALF, seed)
 
 
 @inner
@@ -59,27 +34,11 @@ def pick_four(
     seed: np.uint64,
 ) -> None:  # fmt: skip
     """Scale the words of a block for many draws from k on into four rows of picks, `used` of them needed."""
-    purpose = (np.uint64(row // 4) << np.uint64(4)) | SITES
     second = np.uint32(used > 1)
     third = np.uint32(used > 2)
     fourth = np.uint32(used > 3)
     for d in range(doubtful.size):
-        draw = k + np.uint64(d)
-        c0 = draw & WORD
-        c1 = purpose
-        c2 = site
-        c3 = draw >> HALF
-        key0 = seed & WORD
-        key1 = seed >> HALF
-        for _ in range(10):
-            even = MULTIPLIERS[0] * (c0 & WORD)
-            odd = MULTIPLIERS[1] * (c2 & WORD)
-            c0 = (odd >> HALF) ^ c1 ^ key0
-            c1 = odd & WORD
-            c2 = (even >> HALF) ^ c3 ^ key1
-            c3 = even & WORD
-            key0 = (key0 + INCREMENTS[0]) & WORD
-            key1 = (key1 + INCREMENTS[1]) & WORD
+        c0, c1, c2, c3 = words_of(row // 4, SITES, site, k + np.uint64(d), seed)
         picks[row, d], doubt0 = scaled(c0, size, site)
         picks[row + 1, d], doubt1 = scaled(c1, size, site)
         picks[row + 2, d], doubt2 = scaled(c2, size, site)
@@ -102,13 +61,13 @@ def sample(
     seed: np.uint64,
 ) -> None:  # fmt: skip
     """Take the first n different ones of [0, size), past `skip`, word by word of (seed, site, k)."""
-    words = np.empty((4, 1), np.uint32)
+    words = np.empty(4, np.uint32)
     found = 0
     used = 0
     while found < n:
         if used % 4 == 0:
-            fill_draws(words, 1, used // 4, use, site, k, seed)
-        product = np.uint64(words[used % 4, 0]) * size
+            words[0], words[1], words[2], words[3] = words_of(used // 4, use, site, k, seed)
+        product = np.uint64(words[used % 4]) * size
         used += 1
         if rejected(product, size):
             continue

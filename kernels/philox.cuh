@@ -1,5 +1,5 @@
 // Random words that are a pure function of (seed, k), and the Fisher-Yates shuffle made of them; the CPU's
-// are in permute_cpu.py.
+// are in philox_cpu.py and shuffle_cpu.py.
 #pragma once
 typedef unsigned long long Key;
 

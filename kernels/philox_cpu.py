@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .checks import Array
-from .jit import inner
+from .jit import inlined, inner
 
 WORD = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
@@ -15,13 +15,11 @@ ORDERS, FLIPS, SHIFTS = np.uint64(0), np.uint64(1), np.uint64(2)
 """Second word of the counter: what the random words are for."""
 
 
-@inner
-def fill(words: Array, block: np.uint64, use: np.uint64, k: np.uint64, seed: np.uint64) -> None:
-    """Write the four words of the counter (block, use, k) under the key `seed`."""
-    c0 = block
-    c1 = use
-    c2 = k & WORD
-    c3 = k >> HALF
+@inlined
+def philox(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, seed: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Four words of a counter under the key `seed`."""
     key0 = seed & WORD
     key1 = seed >> HALF
     for _ in range(10):
@@ -33,10 +31,13 @@ def fill(words: Array, block: np.uint64, use: np.uint64, k: np.uint64, seed: np.
         c3 = even & WORD
         key0 = (key0 + INCREMENTS[0]) & WORD
         key1 = (key1 + INCREMENTS[1]) & WORD
-    words[0] = np.uint32(c0)
-    words[1] = np.uint32(c1)
-    words[2] = np.uint32(c2)
-    words[3] = np.uint32(c3)
+    return c0, c1, c2, c3
+
+
+@inner
+def fill(words: Array, block: np.uint64, use: np.uint64, k: np.uint64, seed: np.uint64) -> None:
+    """Write the four words of the counter (block, use, k) under the key `seed`."""
+    words[0], words[1], words[2], words[3] = philox(block, use, k & WORD, k >> HALF, seed)
 
 
 @inner

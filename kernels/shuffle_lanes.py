@@ -9,13 +9,13 @@ C-contiguous arrays and check no bounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.extending import intrinsic
 
+from .jit import operation
 from .philox_cpu import INCREMENTS, MULTIPLIERS, ORDERS
 
 COUNTERS = 8
@@ -165,19 +165,13 @@ def _scale_and_exchange(
     return index(drawn, index, index, index, index, index, items, chosen, index, index), generate
 
 
-def _operation(function: Callable[..., Any]) -> Callable[..., Any]:
-    built: Any = intrinsic(function)
-    typed: Callable[..., Any] = built
-    return typed
-
-
-scale_words = _operation(_scale_words)
+scale_words = operation(_scale_words)
 """Scale the words of eight blocks from `block` on, of draw k under the key `seed`, to indices below
 `size`, `size` - 1, ..., and write them to ``chosen[at:at + 32]``; not 0 if one of them may have to be
 passed over."""
 
-exchange_some = _operation(_exchange_some)
+exchange_some = operation(_exchange_some)
 """Exchange ``items[last - i]`` with ``items[chosen[at + i]]`` for i = 0, ..., 7, in this order."""
 
-scale_and_exchange = _operation(_scale_and_exchange)
+scale_and_exchange = operation(_scale_and_exchange)
 """`scale_words` into an array, and 32 exchanges by the indices of another, at the same time."""

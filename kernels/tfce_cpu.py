@@ -1,4 +1,4 @@
-"""CPU side of `tfce`: the component tree of each map by union-find, scored from its root to its leaves."""
+"""CPU side of `tfce`: the component tree of each map, scored from its roots to its leaves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from .checks import Array
 from .jit import inner, n_threads, parallel, prange
 from .tfce_order import by_height, by_level
+from .tfce_tree import grow
 
 
 def stepped(
@@ -35,42 +36,6 @@ def exact(
     if t.size:
         _exact(t, *grid, height_power, powers, reach, up, down, scores, n_threads(), out)
     return out
-
-
-@inner
-def _root(parent: Array, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@inner
-def _grow(order: Array, sign: Array, wide: int, reach: int, parent: Array, joined: Array,
-          area: Array) -> None:  # fmt: skip
-    """Add pixels in order, each as the root of what it touches.
-
-    Pixels are places in a map with an empty frame, `wide` apart from row to row; `joined` holds -1 at
-    first.  In the end `parent` is the component tree, its roots their own parents, and `area` the
-    pixels below each.
-    """
-    for k in range(order.size):
-        p = np.int64(order[k])
-        side = sign[p]
-        parent[p] = p
-        joined[p] = p
-        total = 1
-        for row in range(-1, 2):
-            for q in range(p + row * wide - 1, p + row * wide + 2):
-                if row != 0 and q != p + row * wide and reach == 0:
-                    continue
-                if joined[q] >= 0 and sign[q] == side:
-                    r = _root(joined, q)
-                    if r != p:
-                        joined[r] = p
-                        parent[r] = p
-                        total += area[r]
-        area[p] = total
 
 
 @inner
@@ -109,9 +74,11 @@ def _stepped(t: Array, height: int, width: int, start: float, step: float, steps
     tasks = min(4 * tasks, t.shape[0])
     closed = steps.size > 0
     for task in prange(tasks):
-        level, sign = np.zeros(framed, np.int32), np.zeros(framed, np.bool_)
-        parent, joined = np.empty(framed, np.int32), np.empty(framed, np.int32)
-        area, order = np.empty(framed, np.int32), np.empty(framed, np.int32)
+        # places are unsigned: Numba would ask of each signed index whether it is negative
+        level, sign = np.zeros(framed, np.uint32), np.zeros(framed, np.bool_)
+        parent, joined = np.empty(framed, np.uint32), np.empty(framed, np.uint32)
+        area, order = np.empty(framed, np.uint32), np.empty(framed, np.uint32)
+        rank, near = np.empty(framed, np.int32), np.empty(framed, np.uint8)
         score = np.empty(framed, np.float64)
         for k in range(task * t.shape[0] // tasks, (task + 1) * t.shape[0] // tasks):
             delta = steps[k] if closed else step
@@ -119,8 +86,7 @@ def _stepped(t: Array, height: int, width: int, start: float, step: float, steps
                 continue  # a map of zeros has no levels of its own
             _levels(t[k], width, start, delta, weights.size, closed, up, down, level, sign)
             n = by_level(level, weights.size, order)
-            joined[:] = -1
-            _grow(order[:n], sign, width + 1, reach, parent, joined, area)
+            grow(order[:n], sign, width + 1, reach, rank, near, parent, joined, area)
             most = 0.0
             for i in range(n - 1, -1, -1):
                 p = order[i]
@@ -162,8 +128,9 @@ def _exact(t: Array, height: int, width: int, height_power: float, powers: Array
     tasks = min(4 * tasks, t.shape[0])
     for task in prange(tasks):
         size, sign = np.zeros(framed, np.float64), np.zeros(framed, np.bool_)
-        parent, joined = np.empty(framed, np.int32), np.empty(framed, np.int32)
-        area, order = np.empty(framed, np.int32), np.empty(framed, np.int32)
+        parent, joined = np.empty(framed, np.uint32), np.empty(framed, np.uint32)
+        area, order = np.empty(framed, np.uint32), np.empty(framed, np.uint32)
+        rank, near = np.empty(framed, np.int32), np.empty(framed, np.uint8)
         keys, spare = np.empty(framed, np.uint64), np.empty(framed, np.uint64)
         score = np.empty(framed, np.float64)
         for k in range(task * t.shape[0] // tasks, (task + 1) * t.shape[0] // tasks):
@@ -179,8 +146,7 @@ def _exact(t: Array, height: int, width: int, height_power: float, powers: Array
                         size[at] = abs(value)
                         sign[at] = value > 0.0
             by_height(size, keys, spare, order, n)
-            joined[:] = -1
-            _grow(order[:n], sign, wide, reach, parent, joined, area)
+            grow(order[:n], sign, wide, reach, rank, near, parent, joined, area)
             most = 0.0
             for i in range(n - 1, -1, -1):
                 p = order[i]

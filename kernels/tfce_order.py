@@ -55,7 +55,7 @@ def by_height(size: Array, keys: Array, spare: Array, order: Array, n: int) -> N
             begins[place] += 1
         keys, spare = spare, keys
     for i in range(n):
-        order[i] = np.int32(keys[i] & np.uint64(0xFFFFFFFF))
+        order[i] = np.uint32(keys[i] & np.uint64(0xFFFFFFFF))
     begin = 0
     while begin < n:
         end = begin + 1

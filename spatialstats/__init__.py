@@ -19,7 +19,7 @@ _LAZY = {
     "InputError": "spatialstats.errors",
     "Result": "spatialstats.api",
     "analyze": "spatialstats.api",
-    "compare": "spatialstats.report.compare",
+    "compare": "spatialstats.comparison",
     "load_dataset": "spatialstats.data",
     "load_model": "spatialstats.models",
     "load_result": "spatialstats.api",
@@ -39,10 +39,10 @@ _MODULES = (
 
 if TYPE_CHECKING:
     from spatialstats.api import Result, analyze, load_result
+    from spatialstats.comparison import compare
     from spatialstats.data import Dataset, load_dataset
     from spatialstats.errors import InputError
     from spatialstats.models import Classifier, load_model
-    from spatialstats.report.compare import compare
 
 __all__ = [
     "Classifier",

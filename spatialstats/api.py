@@ -12,15 +12,16 @@ import numpy as np
 
 from spatialstats.attacks import Attack
 from spatialstats.data import Dataset
-from spatialstats.engine.config import IN_MEMORY, Config, with_effort
+from spatialstats.engine.config import IN_MEMORY, Config
+from spatialstats.engine.files import new_folder, read_arrays
 from spatialstats.engine.headline import percent
 from spatialstats.engine.progress import Progress
 from spatialstats.engine.run import analyze as run_analysis
-from spatialstats.engine.rundir import RunDirectory, read_arrays
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.engine.setup import make_context
 from spatialstats.importance import Importance
 from spatialstats.models import Classifier
-from spatialstats.named import default_out, find_dataset, find_model, find_others, named_attacks
+from spatialstats.named import find_dataset, find_model, find_others, named_attacks
 from spatialstats.report import build_report, write_figures
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def analyze(
     specs = (
         tuple(a if isinstance(a, str) else getattr(a, "name", "custom") for a in attacks) if attacks else None
     )
-    config = with_effort(
+    config = Config.of_effort(
         effort,
         dataset=data if isinstance(data, str) else IN_MEMORY,
         model=model if isinstance(model, str) else None,
@@ -229,7 +230,7 @@ def run(
         import torch
 
         torch.set_num_threads(config.threads)
-    path = Path(out) if out is not None else default_out(config)
+    path = Path(out) if out is not None else new_folder(Path(config.clean or config.dataset).stem)
     context = make_context(
         config,
         dataset,

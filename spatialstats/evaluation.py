@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,12 @@ import torch
 from spatialstats import named
 from spatialstats.engine.defences.config import DefendConfig
 from spatialstats.engine.defences.run import Evaluation, defend
+from spatialstats.engine.files import RESULTS
 from spatialstats.engine.progress import Progress, Silent
-from spatialstats.engine.rundir import RESULTS
 from spatialstats.report.defence_figures import write_defence_figures
 from spatialstats.report.defences import build_defence_report
 
-__all__ = ["default_out", "run"]
-
-
-def default_out(config: DefendConfig) -> Path:
-    """``runs/defend-<dataset>-<time>``, below the current folder."""
-    stem = Path(config.dataset).stem.replace(" ", "-")
-    return Path("runs") / f"defend-{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+__all__ = ["run"]
 
 
 def run(
@@ -57,11 +50,10 @@ def run(
     told = progress or Silent()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    whole = config.named()
-    dataset = named.find_dataset(whole, config.dataset)
+    dataset = named.find_dataset(config, config.dataset)
     for note in dataset.notes:
         told.say(note)
-    classifier = named.find_model(whole, config.model, dataset)
+    classifier = named.find_model(config, config.model, dataset)
     defend(Evaluation.of(config, dataset, classifier, told), out, resume=resume, command=command)
     write_defence_figures(out)
     build_defence_report(out)

@@ -1,10 +1,8 @@
-"""The objects that a configuration names: images, models, attacks, and where the run goes."""
+"""The objects that settings name: images, models, attacks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from spatialstats.attacks import Attack
 from spatialstats.data import Dataset, load_dataset, load_pairs
 from spatialstats.engine.config import Config
+from spatialstats.engine.settings import Settings
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier, independent_models, list_models, load_model, started_from
 
@@ -19,28 +18,26 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def default_out(config: Config) -> Path:
-    """``runs/<dataset>-<time>``, below the current folder."""
-    stem = Path(config.clean or config.dataset).stem.replace(" ", "-")
-    return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-def find_dataset(config: Config, data: str | Dataset | tuple[Any, Any]) -> Dataset:
-    """The images that a configuration names, or those given as objects."""
+def find_dataset(settings: Settings, data: str | Dataset | tuple[Any, Any]) -> Dataset:
+    """The images that settings name, or those given as objects."""
     if isinstance(data, Dataset):
         return data
     if not isinstance(data, str):
         images, labels = data
         return Dataset.from_arrays(np.asarray(images), np.asarray(labels))
-    if config.clean is not None or config.adversarial is not None:
-        if config.clean is None or config.adversarial is None:
+    if isinstance(settings, Config) and (settings.clean is not None or settings.adversarial is not None):
+        if settings.clean is None or settings.adversarial is None:
             raise InputError("a saved adversarial set is a pair: pass both --clean and --adversarial.")
-        return load_pairs(config.clean, config.adversarial, labels=config.labels, epsilon=config.epsilon)
-    return load_dataset(data, split=config.split, size=config.size, labels=config.labels)
+        return load_pairs(
+            settings.clean, settings.adversarial, labels=settings.labels, epsilon=settings.epsilon
+        )
+    return load_dataset(data, split=settings.split, size=settings.size, labels=settings.labels)
 
 
-def find_model(config: Config, model: str | Classifier | nn.Module | None, dataset: Dataset) -> Classifier:
-    """The classifier that a configuration names, that was given, or that is bundled for the dataset."""
+def find_model(
+    settings: Settings, model: str | Classifier | nn.Module | None, dataset: Dataset
+) -> Classifier:
+    """The classifier that settings name, that was given, or that is bundled for the dataset."""
     if isinstance(model, Classifier):
         return model
     name = model if model is not None else dataset.bundled_model
@@ -52,13 +49,15 @@ def find_model(config: Config, model: str | Classifier | nn.Module | None, datas
     if isinstance(name, str):
         return load_model(
             name,
-            weights=config.weights,
-            mean=config.mean,
-            std=config.std,
-            device=config.device,
-            batch_size=config.batch_size,
+            weights=settings.weights,
+            mean=settings.mean,
+            std=settings.std,
+            device=settings.device,
+            batch_size=settings.batch_size,
         )
-    return Classifier(name, config.mean, config.std, device=config.device, batch_size=config.batch_size)
+    return Classifier(
+        name, settings.mean, settings.std, device=settings.device, batch_size=settings.batch_size
+    )
 
 
 def find_others(

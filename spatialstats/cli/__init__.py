@@ -45,6 +45,7 @@ def common(
     show_version: Annotated[
         bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, with any command.")] = False,
 ) -> None:
     """Where do attacks hit an image classifier, where does it look, and what is blocking worth?"""
 
@@ -53,7 +54,7 @@ def main() -> None:
     """Run the command line; bad input ends with one sentence and exit code 2."""
     debug = "--debug" in sys.argv or bool(os.environ.get("SPATIALSTATS_DEBUG"))
     try:
-        app()
+        app([argument for argument in sys.argv[1:] if argument != "--debug"])
     except InputError as error:
         if debug:
             raise

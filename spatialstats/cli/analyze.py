@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spatialstats.cli.options import fail, fraction, numbers, other_models, refuse_settings
+from spatialstats.cli.options import (
+    BatchOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    LabelsOption,
+    MeanOption,
+    ModelOption,
+    QuietOption,
+    ResumeOption,
+    SeedOption,
+    SizeOption,
+    SplitOption,
+    StdOption,
+    ThreadsOption,
+    WeightsOption,
+    command_line,
+    fraction,
+    numbers,
+    other_models,
+    refuse_settings,
+    stopped,
+)
 from spatialstats.errors import InputError
 
 EXAMPLES = """
@@ -26,27 +47,20 @@ EXAMPLES = """
 
 def analyze(
     context: typer.Context,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz, or images.npy."),
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="test or train: draws from the whole split.")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels that images of a folder are resized to.")] = None,
-    labels: Annotated[
-        str | None, typer.Option(help="File of labels (.npy), where images come without.")
-    ] = None,
+    dataset: DatasetOption = None,
+    split: SplitOption = None,
+    size: SizeOption = None,
+    labels: LabelsOption = None,
     clean: Annotated[str | None, typer.Option(help="Saved clean images (.npz, .npy, .pt).")] = None,
     adversarial: Annotated[
         str | None, typer.Option(help="Saved adversarial images of the same rows.")
     ] = None,
     epsilon: Annotated[str | None, typer.Option(help="Linf budget of the saved set, such as 8/255.")] = None,
-    model: Annotated[str | None, typer.Option(help="cifar10-0, -1, -2, or package.module:attribute.")] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="State of the model: .safetensors or .pt (tensors only).")
-    ] = None,
-    mean: Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")] = None,
-    std: Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")] = None,
-    device: Annotated[str, typer.Option(help="torch device of the model.")] = "cpu",
+    model: ModelOption = None,
+    weights: WeightsOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    device: DeviceOption = "cpu",
     other_model: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,24 +87,21 @@ def analyze(
     effort: Annotated[
         str, typer.Option(help="quick, default, or full (all images; tells its estimate first).")
     ] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    batch_size: Annotated[int, typer.Option(help="Images a pass through the model.")] = 64,
-    threads: Annotated[int | None, typer.Option(help="torch threads.")] = None,
+    seed: SeedOption = 0,
+    batch_size: BatchOption = 64,
+    threads: ThreadsOption = None,
     backend: Annotated[str, typer.Option(help="Where kernels run: auto, cpu, gpu.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Run directory; `runs/<dataset>-<time>` if none.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Continue the run in this folder, with its own settings.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+    resume: ResumeOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Attack images, map where it hits and where the model looks, and say what blocking is worth."""
     from spatialstats.console import Console
 
     console = Console(quiet=quiet)
-    command = "spatialstats " + " ".join(sys.argv[1:])
-    from spatialstats.engine.config import IN_MEMORY, Config, with_effort
+    from spatialstats.engine.config import IN_MEMORY, Config
+    from spatialstats.engine.files import new_folder
 
     if resume is not None:
         from spatialstats.engine.rundir import RunDirectory
@@ -103,7 +114,7 @@ def analyze(
             )
         out = resume
     else:
-        config = with_effort(
+        config = Config.of_effort(
             effort,
             dataset=dataset or "cifar10",
             split=split,
@@ -135,7 +146,7 @@ def analyze(
         named,
     )  # torch and all the rest: only now, so that a wrong setting is told at once
 
-    out = out or named.default_out(config)
+    out = out or new_folder(Path(config.clean or config.dataset).stem)
     try:
         with console:
             data = named.find_dataset(config, config.dataset)
@@ -149,11 +160,10 @@ def analyze(
                 out=out,
                 resume=resume is not None,
                 progress=console,
-                command=command,
+                command=command_line(),
             )
     except KeyboardInterrupt:
-        again = f"go on with --resume {out}" if out.exists() else "nothing was written"
-        fail(f"stopped, and no file is half-written: {again}.", 130)
+        stopped(out)
     if as_json:
         print(json.dumps(result.results, indent=1, ensure_ascii=False))
     elif not quiet:

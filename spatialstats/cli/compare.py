@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from spatialstats.cli.options import JsonOption, QuietOption, command_line
 
 EXAMPLES = """
 **Examples**
@@ -39,21 +40,19 @@ def compare(
     ] = 0.05,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
     out: Annotated[Path | None, typer.Option(help="New folder; `runs/compare-<time>` if none.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say where two models or two attacks differ on the same images, and by how much."""
-    from datetime import datetime
+    from spatialstats.comparison import compare as compared
+    from spatialstats.engine.files import new_folder
 
-    from spatialstats.report.compare import compare as compared
-
-    where = out or Path("runs") / f"compare-{datetime.now():%Y%m%d-%H%M%S}"
+    where = out or new_folder("compare")
     found = compared(
         run_a,
         run_b,
         out=where,
-        command="spatialstats " + " ".join(sys.argv[1:]),
+        command=command_line(),
         attacks=tuple(attack or ()),
         kind=kind,
         statistic=statistic,

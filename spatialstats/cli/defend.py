@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spatialstats.cli.options import fail, numbers, refuse_settings
+from spatialstats.cli.options import (
+    BatchOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    LabelsOption,
+    MeanOption,
+    ModelOption,
+    QuietOption,
+    ResumeOption,
+    SeedOption,
+    SizeOption,
+    SplitOption,
+    StdOption,
+    ThreadsOption,
+    WeightsOption,
+    command_line,
+    numbers,
+    refuse_settings,
+    stopped,
+)
 
 EXAMPLES = """
 **Examples**
@@ -25,21 +44,15 @@ EXAMPLES = """
 
 def defend(
     context: typer.Context,
-    dataset: Annotated[
-        str | None, typer.Option(help="cifar10, fashion-mnist, a folder of class folders, an .npz or .npy.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="test or train: draws from the whole split.")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels that images of a folder are resized to.")] = None,
-    labels: Annotated[
-        str | None, typer.Option(help="File of labels (.npy), where images come without.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="A bundled name, or package.module:attribute.")] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="State of the model: .safetensors or .pt (tensors only).")
-    ] = None,
-    mean: Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")] = None,
-    std: Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")] = None,
-    device: Annotated[str, typer.Option(help="torch device of the model.")] = "cpu",
+    dataset: DatasetOption = None,
+    split: SplitOption = None,
+    size: SizeOption = None,
+    labels: LabelsOption = None,
+    model: ModelOption = None,
+    weights: WeightsOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    device: DeviceOption = "cpu",
     defence: Annotated[
         list[str] | None,
         typer.Option(help="Defences, repeatable or separated by commas; see `list`. Parameters in brackets."),
@@ -56,25 +69,22 @@ def defend(
         typer.Option(help="How many of them are attacked adaptively; the effort's number if none."),
     ] = None,
     effort: Annotated[str, typer.Option(help="quick (too weak to conclude), default, or full.")] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    batch_size: Annotated[int, typer.Option(help="Images a pass through the model.")] = 64,
-    threads: Annotated[int | None, typer.Option(help="torch threads.")] = None,
+    seed: SeedOption = 0,
+    batch_size: BatchOption = 64,
+    threads: ThreadsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="New folder; `runs/defend-<dataset>-<time>` if none.")
     ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Continue the evaluation in this folder, with its own settings.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+    resume: ResumeOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Attack defences in every way that knows them, certify what can be, and say what they are worth."""
     from spatialstats.console import Console
     from spatialstats.engine.defences.config import DefendConfig
     from spatialstats.engine.defences.store import Store
+    from spatialstats.engine.files import new_folder
 
-    command = "spatialstats " + " ".join(sys.argv[1:])
     if resume is not None:
         refuse_settings(context)
         config = DefendConfig.from_dict(Store(resume).request()["config"])
@@ -100,16 +110,15 @@ def defend(
         )
     from spatialstats import evaluation  # torch and all the rest: only now
 
-    out = resume or out or evaluation.default_out(config)
+    out = resume or out or new_folder(f"defend-{Path(config.dataset).stem}")
     console = Console(quiet=quiet)
     try:
         with console:
             results = evaluation.run(
-                config, out, resume=resume is not None, progress=console, command=command
+                config, out, resume=resume is not None, progress=console, command=command_line()
             )
     except KeyboardInterrupt:
-        again = f"go on with --resume {out}" if out.exists() else "nothing was written"
-        fail(f"stopped, and no file is half-written: {again}.", 130)
+        stopped(out)
     if as_json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
     elif not quiet:

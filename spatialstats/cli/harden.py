@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from spatialstats.cli.options import fail, fraction, numbers
+from spatialstats.cli.options import (
+    JsonOption,
+    LabelsOption,
+    MeanOption,
+    QuietOption,
+    SeedOption,
+    SizeOption,
+    StdOption,
+    ThreadsOption,
+    WeightsOption,
+    fail,
+    fraction,
+    numbers,
+)
 from spatialstats.errors import InputError
 
 EXAMPLES = """
@@ -30,16 +43,14 @@ def harden(
         str, typer.Option(help="Training images: cifar10, a folder of class folders, an .npz, or images.npy.")
     ] = "cifar10",
     split: Annotated[str | None, typer.Option(help="Split of a named set; train if none is named.")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels that images of a folder are resized to.")] = None,
-    labels: Annotated[
-        str | None, typer.Option(help="File of labels (.npy), where images come without.")
-    ] = None,
+    size: SizeOption = None,
+    labels: LabelsOption = None,
     model: Annotated[
         str | None, typer.Option(help="A bundled model, or package.module:attribute; where it starts from.")
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="State of the model: .safetensors or .pt.")] = None,
-    mean: Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")] = None,
-    std: Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")] = None,
+    weights: WeightsOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
     device: Annotated[str, typer.Option(help="torch device of the training.")] = "cpu",
     kind: Annotated[
         str,
@@ -65,11 +76,11 @@ def harden(
     n: Annotated[int | None, typer.Option(help="How many images, drawn evenly over the classes.")] = None,
     batch_size: Annotated[int, typer.Option(help="Images a training batch.")] = 125,
     precision: Annotated[str, typer.Option(help="bfloat16, float32, or auto: the faster one.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="torch threads.")] = None,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last whole epoch.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the accuracies as JSON.")] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fine-tune a model so that it tolerates masks or an attack, and say what that changed."""
     if out.suffix != ".safetensors":

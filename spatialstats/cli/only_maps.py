@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spatialstats.cli.options import JsonOption
 from spatialstats.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def only_maps(
     ] = None,
     alternative: Annotated[str, typer.Option(help="two-sided, greater or less.")] = "two-sided",
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Test maps that were made elsewhere: co-location, difference, autocorrelation."""
     from spatialstats.stats.maps_only import choose

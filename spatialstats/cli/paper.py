@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from spatialstats.cli.options import QuietOption
+
 
 def paper(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     out: Annotated[Path | None, typer.Option(help="Folder; `paper/` in the run if none.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", hidden=True)] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write SVG figures, LaTeX tables, a methods paragraph and its BibTeX for a run."""
     from spatialstats.report.paper import paper_kit

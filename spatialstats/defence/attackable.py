@@ -33,10 +33,9 @@ class DefendedClassifier(Classifier):
         """Hexadecimal digest of the wrapped model, the defence's settings and its own tensors."""
         inner = getattr(self.defence.model, "fingerprint", "")
         told = f"{inner} {self.defence.spec} {self.temperature} {super().fingerprint}"
-        family = self.defence.family()
         digest = hashlib.sha256(told.encode())
-        if family is not None:
-            digest.update(family.cpu().numpy().tobytes())
+        for tensor in self.defence.own_tensors():
+            digest.update(tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def check(self, x: Any) -> None:

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import torch
 
+from spatialstats.attacks.losses import lead
 from spatialstats.defence.blind import Blind
 from spatialstats.defence.blind_roi import blurred
 from spatialstats.defence.blind_windows import (
     covered_lead,
     fragments,
-    lead_of,
     pixel_mean,
     pixels,
     smooth,
@@ -42,7 +42,7 @@ class Gradient(Blind):
         with torch.enable_grad():
             leaf = x if further else x.detach().requires_grad_(True)
             logits = model(leaf)
-            value = lead_of(logits, logits.detach().argmax(1)).sum()
+            value = lead(logits, logits.detach().argmax(1)).sum()
             found = (
                 torch.autograd.grad(value, leaf, create_graph=further, allow_unused=True)[0]
                 if value.requires_grad
@@ -75,7 +75,7 @@ class Occluded(Blind):
         covers = windows(x.shape, min(side + stride - 1, *x.shape[2:]), stride).to(x.device)
         logits = model(x)
         target = logits.detach().argmax(1)
-        lost = lead_of(logits, target)[:, None] - covered_lead(model, x, target, covers)
+        lost = lead(logits, target)[:, None] - covered_lead(model, x, target, covers)
         return pixel_mean(lost, covers).clamp_min(0)
 
 

@@ -18,7 +18,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from spatialstats.defence.blind_windows import covered_lead, lead_of, pixel_mean, pixels, windows
+from spatialstats import regions
+from spatialstats.arrays import to_array, to_tensor
+from spatialstats.attacks.losses import lead
+from spatialstats.defence.blind_windows import covered_lead, pixel_mean, pixels, windows
 from spatialstats.defence.locator import Model
 from spatialstats.errors import unknown
 
@@ -59,16 +62,8 @@ def importance(kind: str, model: Model, x: torch.Tensor) -> torch.Tensor:
 
 
 def top_fraction(maps: torch.Tensor, fraction: float) -> torch.Tensor:
-    """`spatialstats.regions.top_fraction` on the tensor's own device."""
-    n_pixels = maps.shape[-1] * maps.shape[-2]
-    k = int(fraction * n_pixels + 0.5)
-    if k == 0 or maps.numel() == 0:
-        return torch.zeros_like(maps, dtype=torch.bool)
-    flat = maps.flatten(1)
-    cut = flat.topk(k, dim=1).values[:, -1:]
-    reach, above = flat >= cut, flat > cut
-    taken = torch.where(reach.sum(1, keepdim=True) > k, above, reach) & (flat > 0)
-    return taken.view_as(maps)
+    """`spatialstats.regions.top_fraction` of maps on any device, where the masks then lie too."""
+    return to_tensor(regions.top_fraction(to_array(maps.detach().cpu()), fraction), maps.device)
 
 
 def blurred(x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -97,7 +92,7 @@ def _by_occlusion(model: Model, x: torch.Tensor) -> torch.Tensor:
     target = logits.argmax(1)
     window, stride = pixels(1 / 4, x.shape), pixels(1 / 8, x.shape)
     covers = windows(x.shape, window, stride).to(x.device)
-    lost = lead_of(logits, target)[:, None] - covered_lead(model, x, target, covers)
+    lost = lead(logits, target)[:, None] - covered_lead(model, x, target, covers)
     return pixel_mean(lost, covers).clamp_min(0)
 
 

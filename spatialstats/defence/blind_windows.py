@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 
+from spatialstats.attacks.losses import lead
 from spatialstats.defence.locator import Model
 from spatialstats.errors import InputError
 
-__all__ = ["covered_lead", "fragments", "lead_of", "pixel_mean", "pixels", "smooth", "starts", "windows"]
+__all__ = ["covered_lead", "fragments", "intervals", "pixel_mean", "pixels", "smooth", "starts", "windows"]
 
 ROWS = 512  # images of one pass over covered copies: bounds the memory, not the result
 
@@ -41,13 +40,15 @@ def starts(length: int, window: int, stride: int) -> torch.Tensor:
     return found
 
 
+def intervals(length: int, window: int, stride: int) -> torch.Tensor:
+    """The windows along one axis as masks, bool (M, length); see `starts`."""
+    begin, at = starts(length, window, stride)[:, None], torch.arange(length)
+    return (at >= begin) & (at < begin + window)
+
+
 def windows(shape: tuple[int, ...], window: int, stride: int) -> torch.Tensor:
     """The windows over images (..., H, W) as masks, bool (M, H, W), row by row."""
-    sides = []
-    for length in shape[-2:]:
-        begin, at = starts(length, window, stride)[:, None], torch.arange(length)
-        sides.append((at >= begin) & (at < begin + window))
-    rows, cols = sides
+    rows, cols = (intervals(length, window, stride) for length in shape[-2:])
     return (rows[:, None, :, None] & cols[None, :, None, :]).flatten(0, 1)
 
 
@@ -72,12 +73,6 @@ def smooth(maps: torch.Tensor, window: int) -> torch.Tensor:
     return F.avg_pool2d(padded, window, 1)[:, 0]
 
 
-def lead_of(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Margin (N,): the target's logit minus the best other one."""
-    own = logits.gather(1, target[:, None])[:, 0]
-    return own - logits.scatter(1, target[:, None], -math.inf).amax(1)
-
-
 def covered_lead(model: Model, x: torch.Tensor, target: torch.Tensor, covers: torch.Tensor) -> torch.Tensor:
     """Margin of the target class with each window covered by the image's mean: (N, M)."""
     n, m = len(x), len(covers)
@@ -86,5 +81,5 @@ def covered_lead(model: Model, x: torch.Tensor, target: torch.Tensor, covers: to
     for at in torch.arange(n * m, device=x.device).split(ROWS):
         rows = at // m
         covered = torch.where(covers[at % m, None], mean[rows], x[rows])
-        found.append(lead_of(model(covered), target[rows]))
+        found.append(lead(model(covered), target[rows]))
     return torch.cat(found).view(n, m)

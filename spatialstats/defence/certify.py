@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spatialstats.attacks.losses import lead
 from spatialstats.defence.cover import placements
 from spatialstats.defence.masked import MaskedModel
 from spatialstats.defence.patchcleanser import PatchCleanser
@@ -126,7 +127,7 @@ def certify(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> Certifi
 def two_mask_correct(masked: MaskedModel, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """bool (N,): whether the prediction behind every mask and every pair of masks is the label."""
     logits = masked.one_mask(x)
-    margins = logits.gather(2, y[:, None, None].expand(-1, logits.shape[1], 1))[..., 0] - others(logits, y)
+    margins = lead(logits.flatten(0, 1), y.repeat_interleave(logits.shape[1])).view(logits.shape[:2])
     alive = (logits.argmax(2) == y[:, None]).all(1)
     first, second = torch.triu_indices(len(masked.cover), len(masked.cover), 1, device=x.device)
     order = (margins[:, first] + margins[:, second]).argsort(1)  # (N, pairs): the most doubtful first
@@ -139,11 +140,6 @@ def two_mask_correct(masked: MaskedModel, x: torch.Tensor, y: torch.Tensor) -> t
         alive[at] = (said == y[rows]).view(len(at), -1).all(1)
         start, block = start + block, 2 * block
     return alive
-
-
-def others(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The largest logit (N, M) of any class but the label; -inf where there is one class."""
-    return logits.scatter(2, y[:, None, None].expand(-1, logits.shape[1], 1), -torch.inf).amax(2)
 
 
 def refuse_broken(certified: np.ndarray, broken: np.ndarray) -> None:

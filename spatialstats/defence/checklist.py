@@ -9,17 +9,19 @@ import torch
 
 from spatialstats.attacks.seeds import derived
 from spatialstats.defence.adaptive.result import AdaptiveResult
-from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.adaptive.target import Target, placed
 from spatialstats.defence.check import CARLINI, OURS, TRAMER, Check
+from spatialstats.defence.control_masks import blob_masks
 from spatialstats.defence.defence import Defence
-from spatialstats.defence.evaluate import blob_masks
 from spatialstats.defence.gradient_flags import gradient_flags
 from spatialstats.defence.neutralized import NeutralizedModel
 from spatialstats.defence.output_flags import output_flags
-from spatialstats.defence.paired_flags import better, paired_flags, single_step
+from spatialstats.defence.paired_flags import paired_flags, single_step
 from spatialstats.defence.probe import Probe
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
+from spatialstats.models.seeded import seeded
+from spatialstats.stats.discordant import mcnemar_test
 from spatialstats.stats.intervals import paired_difference
 
 __all__ = ["Check", "checklist", "flagged"]
@@ -58,16 +60,14 @@ def checklist(
         If the images are not those of `adaptive`.
     """
     n = len(adaptive.clean)
-    images = classifier.as_images(x)[:n].cpu()
-    labels = torch.as_tensor(np.asarray(y), dtype=torch.int64)[:n]
+    images, labels = placed(classifier, x, y, n)
     if len(images) != n or len(labels) != n:
         raise InputError(
             f"a checklist is of the images of its adaptive evaluation: expected {n}, got "
             f"{len(images)} images and {len(labels)} labels."
         )
     # Draws from torch's own generator must neither repeat nor disturb the caller's.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(derived(seed, 1)) % 2**31)
+    with seeded(int(derived(seed, 1)) % 2**31, images.device):
         target = Target(defence, classifier, n, draws=1, seed=seed)
         target.probe(images)
         few = int(np.clip(PASSES / target.cost, *IMAGES))
@@ -120,21 +120,21 @@ def equal_area(defence: Defence, classifier: Classifier, probe: Probe) -> Check:
     def value(part: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, None]:
         return torch.nn.functional.cross_entropy(classifier.logits(part), y[rows], reduction="none"), None
 
-    slope = target.gradient(value, probe.x, torch.arange(len(y)))[0]
+    slope = target.gradient(value, probe.x, torch.arange(len(y), device=y.device))[0]
     attacked = probe.moved(probe.x, slope, 1.0)
     masks = defence.located(attacked)
     if not bool(masks.any()):
         return Check(name, None, "Not applicable: nothing is hidden in these images.", TRAMER)
-    blobs = torch.from_numpy(blob_masks(masks.numpy(), probe.seed))
+    blobs = torch.from_numpy(blob_masks(masks.cpu().numpy(), probe.seed))
     with torch.no_grad():
         hits = [
-            (torch.cat([classifier.logits(part) for part in made.split(64)]).argmax(1) == y).numpy()
+            (torch.cat([classifier.logits(part) for part in made.split(64)]).argmax(1) == y).cpu().numpy()
             for made in (defence.fill(attacked, masks), defence.fill(attacked, blobs))
         ]
-    one, other, p = better(~hits[0], ~hits[1])
+    own = mcnemar_test(hits[0], hits[1], alternative="greater")
     said = (
-        f"After one step on the undefended model the own mask is right alone for {one}, a blob of equal area "
-        f"alone for {other} of {len(y)} images (exact one-sided p = {p:.3g}): "
-        + ("where it hides matters." if p < 0.05 else "no gain from where it hides is shown.")
+        f"After one step on the undefended model the own mask is right alone for {own.only_first}, a blob of "
+        f"equal area alone for {own.only_second} of {own.n} images (exact one-sided p = {own.p_value:.3g}): "
+        + ("where it hides matters." if own.p_value < 0.05 else "no gain from where it hides is shown.")
     )
     return Check(name, None, said, f"{TRAMER}; {OURS}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from spatialstats.defence.blind_windows import intervals
 from spatialstats.errors import InputError
 
-__all__ = ["mask_cover", "placements", "uncovered"]
+__all__ = ["mask_cover", "placements", "spaced", "uncovered"]
 
 Size = tuple[int, int]
 
@@ -47,9 +48,7 @@ def mask_cover(
     2108.09135), section 3.2.
     """
     sides = _sides(shape, patch)
-    if per_axis < 1:
-        raise InputError(f"a cover has at least one mask an axis, got {per_axis}.")
-    rows, cols = (_windows(n, p, per_axis) for n, p in zip(shape, sides, strict=True))
+    rows, cols = (intervals(n, *spaced(n, p, per_axis)) for n, p in zip(shape, sides, strict=True))
     masks = (rows[:, None, :, None] & cols[None, :, None, :]).reshape(-1, *shape)
     if keep is not None:
         if keep.dtype != torch.bool or tuple(keep.shape) != tuple(shape):
@@ -106,10 +105,9 @@ def _sides(shape: Size, patch: int | Size) -> Size:
     return sides
 
 
-def _windows(n: int, patch: int, count: int) -> torch.Tensor:
-    """bool (<= count, n): windows of one axis; the last ends where the axis ends."""
+def spaced(n: int, patch: int, count: int) -> tuple[int, int]:
+    """Length and distance of at most `count` windows along an axis of `n` pixels; see `mask_cover`."""
+    if count < 1:
+        raise InputError(f"a cover has at least one mask an axis, got {count}.")
     stride = -(-(n - patch + 1) // count)
-    length = patch + stride - 1
-    starts = sorted({min(start, n - length) for start in range(0, n - patch + 1, stride)})
-    at = torch.arange(n)
-    return torch.stack([(at >= start) & (at < start + length) for start in starts])
+    return patch + stride - 1, stride

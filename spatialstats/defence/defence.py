@@ -105,9 +105,13 @@ class Defence(nn.Module, ABC):
         """bool (N, H, W): the pixels that it hides; none where the defence hides no pixels."""
         return torch.zeros(len(x), *x.shape[2:], dtype=torch.bool, device=x.device)
 
-    def family(self) -> torch.Tensor | None:
-        """bool (M, H, W): the fixed masks that it may apply, or None where masks depend on the image."""
+    def family(self, shape: tuple[int, int]) -> torch.Tensor | None:
+        """bool (M, H, W): its fixed masks for images (H, W), or None where masks depend on the image."""
         return None
+
+    def own_tensors(self) -> tuple[torch.Tensor, ...]:
+        """What it holds that its specification does not say, as a learnt mask: part of its fingerprint."""
+        return ()
 
     def reseed(self, seed: int) -> None:
         """Start the draws of a randomized defence anew; without effect on any other."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
-from spatialstats import kernels
 from spatialstats.defence.locate import Knowledge
 from spatialstats.errors import InputError
 from spatialstats.stats.intervals import paired_difference, proportion
 
-GOLDEN, MIX_1, MIX_2 = (np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 NOTHING = {"value": None, "low": None, "high": None, "n": 0}
 REQUIRED = ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling")
 CONTROLS = ("swapped", "blob", "scattered")
@@ -87,18 +85,40 @@ def neutralization_row(
         "area": area,
         "n": n,
     }
-    for name in (*REQUIRED, *CONTROLS):
-        row[name] = (
-            proportion(right[name], confidence=confidence).to_dict() if name in right else dict(NOTHING)
-        )
-    for name in (*CONTROLS, "ceiling"):
-        control = right.get(name)
-        row[f"gain_over_{name}"] = (
-            dict(NOTHING)
-            if control is None
-            else paired_difference(right["neutralized"], control, confidence=confidence).to_dict()
-        )
+    row |= accuracies(right, (*REQUIRED, *CONTROLS), confidence=confidence, missing=NOTHING)
+    row |= gains(right, "neutralized", (*CONTROLS, "ceiling"), confidence=confidence, missing=NOTHING)
     return row | {"static": True}
+
+
+def accuracies(
+    right: Mapping[str, np.ndarray],
+    names: Iterable[str],
+    *,
+    confidence: float = 0.95,
+    missing: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Share of images that are right, by name, with Wilson's interval; `missing` where there are none."""
+    return {
+        name: proportion(right[name], confidence=confidence).to_dict() if name in right else copy(missing)
+        for name in names
+    }
+
+
+def gains(
+    right: Mapping[str, np.ndarray],
+    own: str,
+    controls: Iterable[str],
+    *,
+    confidence: float = 0.95,
+    missing: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """``gain_over_<control>``: `own` minus each control, paired, with Newcombe's interval."""
+    return {
+        f"gain_over_{name}": paired_difference(right[own], right[name], confidence=confidence).to_dict()
+        if name in right
+        else copy(missing)
+        for name in controls
+    }
 
 
 def choose_fill(right: Mapping[str, np.ndarray]) -> str:
@@ -115,115 +135,3 @@ def choose_fill(right: Mapping[str, np.ndarray]) -> str:
         raise InputError("a fill is chosen among at least one, got none: name some fills.")
     share = {fill: float(np.mean(hits)) if np.size(hits) else 0.0 for fill, hits in right.items()}
     return max(share, key=lambda fill: share[fill])
-
-
-def derangement(n: int, seed: int) -> np.ndarray:
-    """int64 (n,): a seeded permutation without a fixed point, which is one cycle.
-
-    For the swapped-mask control, where an image must not keep its own mask; a null
-    distribution needs permutations with fixed points instead.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two images.
-    """
-    if n < 2:
-        raise InputError(f"masks are swapped between at least two images, got {n}: add images to the split.")
-    order = np.asarray(kernels.pairing(n, seed, 0), np.int64)
-    other = np.empty(n, np.int64)
-    other[order] = np.roll(order, 1)
-    return other
-
-
-def swapped_masks(masks: np.ndarray, seed: int) -> np.ndarray:
-    """The masks (N, H, W) of other images: row i is the mask of some image j, never i itself."""
-    swapped: np.ndarray = np.asarray(masks)[derangement(len(masks), seed)]
-    return swapped
-
-
-def blob_masks(
-    masks: np.ndarray, seed: int, *, rows: np.ndarray | None = None, sigma: float | None = None
-) -> np.ndarray:
-    """Random blobs with exactly as many pixels as each mask.
-
-    The largest values of seeded noise that was smoothed on a torus, so that a blob may lie
-    anywhere with equal chance.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray
-        bool (N, H, W).
-    seed : int
-        A row's blob is a pure function of (seed, row, its number of pixels).
-    rows : numpy.ndarray, optional
-        int (N,): what row each mask is, where `masks` is a part of more; its position when
-        left out.
-    sigma : float, optional
-        Smoothing in pixels; a sixteenth of the longer side when left out.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool (N, H, W).
-    """
-    masks = np.asarray(masks, bool)
-    n, height, width = masks.shape
-    if n == 0:
-        return masks.copy()
-    width_of_blobs = max(height, width) / 16 if sigma is None else sigma
-    noise = _noise(seed, np.arange(n) if rows is None else np.asarray(rows), height * width)
-    field = ndimage.gaussian_filter(
-        noise.reshape(masks.shape), (0, width_of_blobs, width_of_blobs), mode="wrap"
-    )
-    return _largest(field, masks)
-
-
-def scattered_masks(masks: np.ndarray, seed: int, *, rows: np.ndarray | None = None) -> np.ndarray:
-    """Exactly as many pixels as each mask has, drawn at random from the whole image.
-
-    A fill of scattered pixels smooths a perturbation wherever it is: what it wins back is not
-    an effect of location.
-
-    Parameters
-    ----------
-    masks : numpy.ndarray
-        bool (N, H, W).
-    seed, rows
-        A row's pixels are a pure function of (seed, row, their number); see `blob_masks`.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool (N, H, W).
-    """
-    masks = np.asarray(masks, bool)
-    n, height, width = masks.shape
-    return _largest(_noise(seed, np.arange(n) if rows is None else np.asarray(rows), height * width), masks)
-
-
-def _largest(field: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """The largest values of each row of `field`, as many as its mask (H, W) has pixels: bool (N, H, W)."""
-    n, height, width = masks.shape
-    order = np.argsort(-field.reshape(n, height * width), axis=1, kind="stable")
-    taken = np.arange(order.shape[1]) < masks.sum((1, 2))[:, None]
-    found = np.empty_like(taken)
-    np.put_along_axis(found, order, taken, 1)
-    chosen: np.ndarray = found.reshape(masks.shape)
-    return chosen
-
-
-def _noise(seed: int, rows: np.ndarray, n: int) -> np.ndarray:
-    """float64 (len(rows), n) uniform noise, a pure function of (seed, row, position): SplitMix64."""
-    counter = rows.astype(np.uint64)[:, None] * np.uint64(n) + np.arange(1, n + 1, dtype=np.uint64)
-    bits = _mixed(_mixed(np.array([seed % 2**64], np.uint64)) + counter * GOLDEN)
-    uniform: np.ndarray = (bits >> np.uint64(11)) * 2.0**-53
-    return uniform
-
-
-def _mixed(bits: np.ndarray) -> np.ndarray:
-    """The output function of SplitMix64 (Steele et al., OOPSLA 2014); uint64 wraps around."""
-    bits = (bits ^ (bits >> np.uint64(30))) * MIX_1
-    bits = (bits ^ (bits >> np.uint64(27))) * MIX_2
-    mixed: np.ndarray = bits ^ (bits >> np.uint64(31))
-    return mixed

@@ -17,7 +17,7 @@ from spatialstats.defence.harden_adversarial import overfitted
 from spatialstats.defence.harden_batches import Images, epoch_generator
 from spatialstats.defence.harden_check import check_masked, check_robust
 from spatialstats.defence.harden_memory import Memory, random_corners
-from spatialstats.defence.harden_module import average_norms, seeded, training_copy, training_logits
+from spatialstats.defence.harden_module import average_norms, drawing, training_copy, training_logits
 from spatialstats.defence.harden_recipe import Recipe
 from spatialstats.defence.harden_state import Checkpoint, State
 from spatialstats.errors import InputError
@@ -143,7 +143,7 @@ def _epoch(
     crop = recipe.crop if state.epoch < recipe.cropped_epochs else None
     memory = _memory(state, train, recipe)
     module.train()
-    with seeded(rng, device):
+    with drawing(rng, device):
         for batch in recipe.batches(train, rng, crop):
             x, y = batch.x.to(device), batch.y.to(device)
             if memory is not None and crop is None and recipe.masks is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from spatialstats.defence.cover import spaced
 from spatialstats.defence.fills import get_fill
 from spatialstats.defence.harden_memory import harder_windows, random_corners, windows_at
 from spatialstats.errors import InputError
@@ -46,7 +47,7 @@ def mask_sides(shape: tuple[int, int], patch: int | None = None, per_axis: int =
             f"a patch has a side of 1 to {min(shape)} pixels in images {shape[0]}x{shape[1]} and one mask an "
             f"axis or more, got {side} and {per_axis}: pass a smaller patch."
         )
-    height, width = (-(-(n - side + 1) // per_axis) + side - 1 for n in shape)
+    height, width = (spaced(n, side, per_axis)[0] for n in shape)
     return height, width
 
 

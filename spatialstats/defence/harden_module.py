@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import nn
@@ -13,8 +13,9 @@ from spatialstats.defence.harden_batches import Images, epoch_generator
 from spatialstats.defence.harden_recipe import Recipe
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
+from spatialstats.models.seeded import seeded
 
-__all__ = ["average_norms", "seeded", "training_copy", "training_logits"]
+__all__ = ["average_norms", "drawing", "training_copy", "training_logits"]
 
 Logits = Callable[[torch.Tensor], torch.Tensor]
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -54,12 +55,9 @@ def training_logits(classifier: Classifier, module: nn.Module, bfloat16: bool) -
     return logits
 
 
-@contextmanager
-def seeded(rng: torch.Generator, device: torch.device) -> Iterator[None]:
-    """What draws from the global generator, as dropout does, draws from `rng` in this block."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
-        yield
+def drawing(rng: torch.Generator, device: torch.device) -> AbstractContextManager[None]:
+    """A block in which what draws from the global generator, as dropout does, is seeded from `rng`."""
+    return seeded(int(torch.randint(2**62, (), generator=rng)), device)
 
 
 @torch.no_grad()
@@ -86,7 +84,7 @@ def average_norms(classifier: Classifier, module: nn.Module, train: Images, reci
         norm.reset_running_stats()
         norm.momentum = None  # a cumulative average
     module.train()
-    with seeded(rng, classifier.device):
+    with drawing(rng, classifier.device):
         for x in batches:
             logits(x)
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch.nn.functional as F
 
-from spatialstats.attacks import Attack, get_attack, list_attacks
+from spatialstats.attacks import Attack, get_attack
 from spatialstats.data import Dataset
 from spatialstats.defence.harden import Hardened, harden
 from spatialstats.defence.harden_batches import Images, epoch_generator
 from spatialstats.defence.harden_check import check_masked, check_robust
 from spatialstats.defence.harden_data import held_out_rows
-from spatialstats.defence.harden_module import seeded, training_copy, training_logits
+from spatialstats.defence.harden_module import drawing, training_copy, training_logits
 from spatialstats.defence.harden_recipe import Recipe
 from spatialstats.defence.harden_state import saved_recipe
 from spatialstats.defence.harden_worth import Worth, worth
@@ -130,11 +130,8 @@ def harden_dataset(
 
 
 def reference_attack(recipe: Recipe) -> Attack:
-    """The attack that a robust model is measured under: APGD where there is one, else PGD of 20 steps."""
-    epsilon = recipe.adversarial.epsilon
-    if "apgd-linf" in list_attacks():
-        return get_attack("apgd-linf", epsilon=epsilon, stop=True)
-    return get_attack("pgd-linf", epsilon=epsilon, steps=20, alpha=epsilon / 4)
+    """The attack that a robust model is measured under: APGD."""
+    return get_attack("apgd-linf", epsilon=recipe.adversarial.epsilon, stop=True)
 
 
 def seconds_a_batch(classifier: Classifier, train: Images, recipe: Recipe, done: float = 0.0) -> float:
@@ -145,7 +142,7 @@ def seconds_a_batch(classifier: Classifier, train: Images, recipe: Recipe, done:
     x, y = train.batch(np.arange(min(recipe.batches.size, len(train))))
     x, y = x.to(classifier.device), y.to(classifier.device)
     took = []
-    with seeded(rng, x.device):
+    with drawing(rng, x.device):
         for _ in range(TIMED + 1):
             began = time.perf_counter()
             loss = F.cross_entropy(logits(recipe.preparation(logits, x, y, rng, done)).float(), y)

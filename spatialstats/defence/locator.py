@@ -97,7 +97,7 @@ class Locator(ABC):
         """
         return self.masks(model, x).to(x.dtype)
 
-    def family(self, device: torch.device | str = "cpu") -> torch.Tensor | None:
+    def family(self) -> torch.Tensor | None:
         """bool (M, H, W): every mask that it may return, where there are few of them."""
         return None
 

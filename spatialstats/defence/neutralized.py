@@ -86,9 +86,14 @@ class NeutralizedModel(Defence):
         masks: torch.Tensor = self.locator.masks(self.model, x)
         return masks
 
-    def family(self) -> torch.Tensor | None:
-        """See `Defence.family`."""
+    def family(self, shape: tuple[int, int]) -> torch.Tensor | None:
+        """See `Defence.family`: the locator's, whatever the shape."""
         return self.locator.family()
+
+    def own_tensors(self) -> tuple[torch.Tensor, ...]:
+        """See `Defence.own_tensors`."""
+        family = self.locator.family()
+        return () if family is None else (family,)
 
     def relaxed(self, x: torch.Tensor, temperature: float = 0.1) -> torch.Tensor:
         """See `Defence.relaxed`: pixels are blended with their fill by the locator's soft mask.

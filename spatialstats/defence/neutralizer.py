@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
+from spatialstats.arrays import to_array, to_tensor
 from spatialstats.defence.fill import Fill
 from spatialstats.defence.fills import fill_spec, get_fill
 from spatialstats.errors import InputError
+from spatialstats.models import Classifier, batched
 
 
 class Neutralizer(nn.Module):
@@ -119,3 +123,26 @@ class Neutralizer(nn.Module):
         if isinstance(saved, torch.Tensor) and saved.ndim == 2 and saved.dtype == torch.bool:
             self.mask = torch.empty_like(saved, device=self.mask.device)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def predicted_behind(
+    classifier: Classifier, fill: str | Fill, x: npt.NDArray[Any], mask: npt.NDArray[Any]
+) -> npt.NDArray[np.int64]:
+    """Classes (N,) of images behind masks, in micro-batches, by the adapter that a user deploys.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    fill : str or Fill
+    x : numpy.ndarray
+        float32 (N, C, H, W) in [0, 1].
+    mask : numpy.ndarray
+        bool (N, H, W), or (H, W): then it is the adapter's fixed one.
+    """
+    hidden, images = to_tensor(np.ascontiguousarray(mask), classifier.device), classifier.as_images(x)
+    fixed = hidden if hidden.ndim == 2 else None
+    adapter, given = Neutralizer(classifier, fill, fixed), (images,) if hidden.ndim == 2 else (images, hidden)
+    with torch.no_grad():
+        logits = batched(adapter, *given, size=classifier.batch_size)
+    found: npt.NDArray[np.int64] = to_array(logits.argmax(1).cpu())
+    return found

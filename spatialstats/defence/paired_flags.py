@@ -12,25 +12,15 @@ from spatialstats.defence.adaptive.result import MOVES, AdaptiveResult
 from spatialstats.defence.adaptive.suite import survivors
 from spatialstats.defence.check import CARLINI, OURS, TRAMER, Check
 from spatialstats.defence.probe import AT_ONCE, Probe
+from spatialstats.stats.discordant import mcnemar_test
 
-__all__ = ["better", "paired_flags"]
+__all__ = ["paired_flags"]
 
 ALPHA, COMPARISONS = 0.05, 4
 SLACK = 0.02  # of the images an honest attack may miss what another one finds
 Bools = npt.NDArray[np.bool_]
 FOLLOWING = ("white-box", "straight-through")
 MISLEADING = ("saliency-hiding", "decoy", "clean-mask", "attacked-mask", "every-mask", "roi-only")
-
-
-def better(robust: Bools, than: Bools) -> tuple[int, int, float]:
-    """Images that one attack alone breaks, those that the other alone breaks, exact one-sided p.
-
-    McNemar's test, conditional on the number of images that exactly one of them breaks.
-    """
-    one, other = int((~robust & than).sum()), int((robust & ~than).sum())
-    if not one + other:
-        return one, other, 1.0
-    return one, other, float(stats.binomtest(one, one + other, 0.5, alternative="greater").pvalue)
 
 
 def misses(count: int, n: int) -> float:
@@ -79,11 +69,11 @@ def compared(name: str, robust: Bools, white: Bools, what: str, *, drawn: bool) 
     Where a defence draws, each verdict is a single draw: an image may fall to the one and not to
     the other by luck, so that lone misses say nothing, and the few comparisons share the level.
     """
-    one, other, p = better(robust, white)
-    n, q = len(white), misses(one, len(white))
+    broken = mcnemar_test(~robust, ~white, alternative="greater")
+    n, p, q = broken.n, broken.p_value, misses(broken.only_first, broken.n)
     said = (
-        f"Of {n} images {what} alone breaks {one}, the white-box attack alone {other} "
-        f"(McNemar's exact one-sided p = {p:.3g}"
+        f"Of {n} images {what} alone breaks {broken.only_first}, the white-box attack alone "
+        f"{broken.only_second} (McNemar's exact one-sided p = {p:.3g}"
     )
     if drawn:
         return Check(name, p < ALPHA / COMPARISONS, f"{said}, of single draws).", CARLINI)
@@ -110,9 +100,12 @@ def doubled(adaptive: AdaptiveResult) -> Check:
     if adaptive.randomized:
         # Another draw gives some images back: what is lost must outweigh what is won by luck.
         drawn = survivors([*adaptive.outcomes.values(), *adaptive.doubled.values()], randomized=True)
-        lost, won, p = better(drawn & adaptive.clean, adaptive.first)
-        told = f"{said} ({lost} of {n} images lost, {won} won by single draws; exact one-sided p = {p:.3g})."
-        return Check(name, p < ALPHA, told, CARLINI)
+        lost = mcnemar_test(adaptive.first, drawn & adaptive.clean, alternative="greater")
+        told = (
+            f"{said} ({lost.only_first} of {n} images lost, {lost.only_second} won by single draws; "
+            f"exact one-sided p = {lost.p_value:.3g})."
+        )
+        return Check(name, lost.p_value < ALPHA, told, CARLINI)
     count = round(adaptive.moved * n)
     p = float(stats.binom.sf(count - 1, n, MOVES)) if count > 0 else 1.0
     told = f"{said} ({count} of {n} images; p = {p:.3g} if it were {100 * MOVES:.0f} point)."
@@ -148,5 +141,5 @@ def single_step(probe: Probe, x: torch.Tensor, y: torch.Tensor) -> Bools | None:
         if probe.defence.randomized:
             probe.defence.reseed(int(derived(probe.seed, 6)) % 2**31)
         said = torch.cat([probe.defence(part) for part in moved.split(AT_ONCE)]).argmax(1)
-    found: Bools = (said == y).numpy()
+    found: Bools = (said == y).cpu().numpy()
     return found

@@ -85,7 +85,10 @@ class PatchCleanser(Defence):
 
     def masked(self, x: torch.Tensor) -> MaskedModel:
         """The model behind the cover of images of this size."""
-        shape = (int(x.shape[2]), int(x.shape[3]))
+        return self._behind((int(x.shape[2]), int(x.shape[3])))
+
+    def _behind(self, shape: tuple[int, int]) -> MaskedModel:
+        """See `masked`."""
         if shape not in self._covers:
             cover = mask_cover(shape, self.patch, self.per_axis, self.keep)
             if len(cover) == 0:
@@ -93,9 +96,13 @@ class PatchCleanser(Defence):
             self._covers[shape] = MaskedModel(self.model, cover, self.fill, self.batch_size)
         return self._covers[shape]
 
-    def family(self) -> torch.Tensor | None:
-        """The cover of the images seen last; None before the first."""
-        return next(reversed(self._covers.values())).cover if self._covers else None
+    def family(self, shape: tuple[int, int]) -> torch.Tensor:
+        """The cover of images of this size."""
+        return self._behind(shape).cover
+
+    def own_tensors(self) -> tuple[torch.Tensor, ...]:
+        """See `Defence.own_tensors`."""
+        return () if self.keep is None else (self.keep,)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See `Defence.forward`."""

@@ -53,9 +53,9 @@ class Fixed(Locator):
         _check_fit(self.mask, x)
         return self.mask.to(x.device).expand(len(x), -1, -1)
 
-    def family(self, device: torch.device | str = "cpu") -> torch.Tensor:
+    def family(self) -> torch.Tensor:
         """See `Locator.family`."""
-        return self.mask.to(device)[None]
+        return self.mask[None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +93,9 @@ class PerClass(Locator):
             )
         return self.class_masks.to(x.device)[predicted]
 
-    def family(self, device: torch.device | str = "cpu") -> torch.Tensor:
+    def family(self) -> torch.Tensor:
         """See `Locator.family`."""
-        return self.class_masks.to(device)
+        return self.class_masks
 
 
 def learn(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
+from spatialstats.engine.settings import Settings
 from spatialstats.errors import InputError, unknown
 from spatialstats.spec import rule_text, threshold_rule
 
@@ -26,17 +25,15 @@ EFFORTS: dict[str, dict[str, int | None]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The settings of a run.
+class Config(Settings):
+    """The settings of a run, beside those that every job has: see `Settings`.
 
     Parameters
     ----------
-    dataset, split, size, labels, clean, adversarial, epsilon
-        Which images; see `spatialstats.data.load_dataset` and `load_pairs`.
+    clean, adversarial, epsilon
+        A saved adversarial set in place of `dataset`; see `spatialstats.data.load_pairs`.
     n : int or None
         How many images, drawn evenly over the classes; all of them when None.
-    model, weights, mean, std, device
-        Which classifier; see `spatialstats.models.load_model`.
     others : tuple of str or None
         Independently trained models of the same classes, whose RoI on the same images tells
         what belongs to the image and what to the model; by default the other bundled ones.
@@ -70,30 +67,16 @@ class Config:
     reservoir : int
         How many (seeded) images keep their maps, for ``reservoir.npz`` and the examples of the
         report; fewer where the maps would take more than `spatialstats.engine.reservoir.MAX_BYTES`.
-    seed : int
-        Seed of everything random in the run.
-    chunk_size, batch_size : int
-        Images a chunk and images a pass through the model.  Results depend on them to
-        within floating-point noise, so they belong to the configuration.
-    threads : int or None
-        torch threads; torch's own choice when None.
     backend : {"auto", "cpu", "gpu"}
         Where the kernels run.
+    effort : {"quick", "default", "full"}
+        The effort that the counts were taken from.
     """
 
-    dataset: str = "cifar10"
-    split: str | None = None
-    size: int | None = None
-    labels: str | None = None
     clean: str | None = None
     adversarial: str | None = None
     epsilon: float | None = None
     n: int | None = None
-    model: str | None = None
-    weights: str | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    device: str = "cpu"
     others: tuple[str, ...] | None = None
     attacks: tuple[str, ...] = DEFAULT_ATTACKS
     importance: str | None = None
@@ -109,26 +92,17 @@ class Config:
     fills: tuple[str, ...] = ("mean", "constant", "blur", "inpaint", "svd")
     n_resamples: int = 9999
     reservoir: int = 2000
-    seed: int = 0
-    chunk_size: int = 128
-    batch_size: int = 64
-    threads: int | None = None
     backend: str = "auto"
-    effort: str = "default"
+
+    COUNTS: ClassVar = (*Settings.COUNTS, "n", "n_resamples", "min_area", "reservoir")
+    EFFORTS: ClassVar = EFFORTS
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.attack_map not in ATTACK_MAPS:
             raise unknown("attack map", self.attack_map, ATTACK_MAPS)
         for name in ("roi", "roa"):
             object.__setattr__(self, name, region_rule(name, getattr(self, name)))
-        for name in ("n", "chunk_size", "batch_size", "n_resamples", "min_area", "reservoir", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name.replace('_', '-')} must be at least 1, got {value}.")
-        if self.chunk_size < 2:
-            raise InputError(
-                f"chunk-size must be at least 2, so that masks can be swapped, got {self.chunk_size}."
-            )
         if self.connectivity not in (1, 2):
             raise InputError(
                 f"connectivity must be 1 (four neighbours) or 2 (eight), got {self.connectivity}."
@@ -151,24 +125,6 @@ class Config:
             else "certain, at 95 %, to be attacked but not important more often than the average pixel",
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON-ready values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Config:
-        """The configuration that `to_dict` wrote."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        given: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known
-        }
-        return cls(**given)
-
-    def differences(self, other: Config) -> list[str]:
-        """The settings in which two configurations differ, each as ``name: mine, theirs``."""
-        mine, theirs = self.to_dict(), other.to_dict()
-        return [f"{k}: {json.dumps(mine[k])}, {json.dumps(theirs[k])}" for k in mine if mine[k] != theirs[k]]
-
 
 def region_rule(name: str, rule: float | str) -> float | str:
     """The threshold rule `rule` of the setting `name` in its one form."""
@@ -181,17 +137,3 @@ def region_rule(name: str, rule: float | str) -> float | str:
             f"--{name} is a top fraction of the pixels, above 0 and below 1, or 'otsu', got {rule}."
         )
     return found
-
-
-def with_effort(effort: str, **settings: Any) -> Config:
-    """A `Config` whose counts come from a named effort, except where `settings` gives them.
-
-    Raises
-    ------
-    InputError
-        If `effort` is not quick, default or full.
-    """
-    if effort not in EFFORTS:
-        raise unknown("effort", effort, EFFORTS)
-    given = {k: v for k, v in settings.items() if v is not None}
-    return Config(**{**EFFORTS[effort], **given, "effort": effort})

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from spatialstats.arrays import to_array, to_tensor
-from spatialstats.defence.evaluate import blob_masks, scattered_masks, swapped_masks
-from spatialstats.defence.neutralizer import Neutralizer
+from spatialstats.defence.control_masks import blob_masks, scattered_masks, swapped_regions
+from spatialstats.defence.neutralizer import predicted_behind
 from spatialstats.engine.context import Context
 from spatialstats.engine.measure import Arrays
 from spatialstats.engine.observe import Hit, Seen
 from spatialstats.engine.plan import derive_seed
-from spatialstats.models import batched
 
 MASKS = ("roa-minus-roi", "roa", "prior")
 
@@ -71,14 +68,7 @@ def controls(context: Context, seen: Seen, kind: str, mask: np.ndarray) -> Itera
     """The masks of the controls: another image's mask, equal-area blobs at random places, and pixels."""
     seed = derive_seed(context.config.seed, "controls", seen.chunk.name)
     if kind != "prior":  # every image has the same prior mask: a swap changes nothing
-        # Images without a region keep none, so that every swapped region replaces a region.
-        has = np.flatnonzero(mask.any((1, 2)))
-        swapped = mask.copy()
-        if len(has) > 1:
-            swapped[has] = swapped_masks(mask[has], seed)
-        elif len(has):
-            swapped[has] = False  # no other region to swap with: its own must not stand in
-        yield "swapped", swapped
+        yield "swapped", swapped_regions(mask, seed)
     yield "blob", blob_masks(mask, seed)
     yield "scattered", scattered_masks(mask, derive_seed(context.config.seed, "scattered", seen.chunk.name))
 
@@ -89,13 +79,5 @@ def defended(context: Context, seen: Seen, images: np.ndarray, mask: np.ndarray,
     The adapter is the one that a user deploys: with a fixed mask where `mask` is (H, W), else with
     a mask (n, H, W) beside the images.
     """
-    classifier = context.classifier
-    hidden = to_tensor(np.ascontiguousarray(mask), classifier.device)
-    x = classifier.as_images(images)
-    with torch.no_grad():
-        if hidden.ndim == 2:
-            logits = batched(Neutralizer(classifier, fill, hidden), x, size=classifier.batch_size)
-        else:
-            logits = batched(Neutralizer(classifier, fill), x, hidden, size=classifier.batch_size)
-    hits: np.ndarray = to_array(logits.argmax(1).cpu()) == seen.labels
+    hits: np.ndarray = predicted_behind(context.classifier, fill, images, mask) == seen.labels
     return hits

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spatialstats.engine.rundir import refuse_full_disk
+from spatialstats.engine.files import refuse_full_disk
 
 
 class MaskFiles:

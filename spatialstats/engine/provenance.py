@@ -17,7 +17,7 @@ from typing import Any
 
 from spatialstats.engine.backend import CPU, backend_note
 from spatialstats.engine.config import Config
-from spatialstats.engine.rundir import write_json
+from spatialstats.engine.files import write_json
 from spatialstats.models import Classifier
 
 PACKAGES = (

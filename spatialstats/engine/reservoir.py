@@ -13,10 +13,11 @@ import numpy as np
 
 from spatialstats import kernels, maps
 from spatialstats.engine.context import Context
+from spatialstats.engine.files import atomic
 from spatialstats.engine.merged import PICTURES, RESERVOIR
 from spatialstats.engine.observe import Hit, Seen, spread
 from spatialstats.engine.plan import Chunk
-from spatialstats.engine.rundir import RunDirectory, atomic
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.regions import threshold
 
 FILE = "reservoir.npz"

@@ -13,12 +13,13 @@ from spatialstats.defence.evaluate import choose_fill
 from spatialstats.defence.locate import prior_mask
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior, choose_rows, report_rows
+from spatialstats.engine.files import read_arrays, write_arrays
 from spatialstats.engine.measure import Arrays, measure_hit, measure_seen
 from spatialstats.engine.merged import IN_FILES, Merged
 from spatialstats.engine.observe import hit, see
 from spatialstats.engine.plan import PHASES, Chunk, derive_seed, make_chunks
 from spatialstats.engine.provenance import Clock
-from spatialstats.engine.rundir import RunDirectory, read_arrays, write_arrays
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.engine.where import NUMBERS, spaced
 from spatialstats.engine.where import warm_up as warm_up_tests
 from spatialstats.engine.write import write_results

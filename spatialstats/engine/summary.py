@@ -15,6 +15,7 @@ from spatialstats.engine.defend import MASKS
 from spatialstats.engine.locations import location_summary
 from spatialstats.engine.merged import Merged
 from spatialstats.engine.plan import derive_seed
+from spatialstats.engine.samples import ceilings
 from spatialstats.maps import CANCELLATION_LIMIT
 from spatialstats.segments import SEGMENTS, restored, shares
 from spatialstats.stats.intervals import mean_interval, proportion
@@ -101,24 +102,9 @@ def segments_summary(context: Context, merged: Merged, name: str) -> Json:
 def ceilings_summary(merged: Merged, name: str) -> Json:
     """Accuracy of all images after the true pixels are put back in a region.
 
-    Counted as robust accuracy is: right before the attack and after the restoration.  An
-    image without an RoA has nothing to put back there and keeps its attacked prediction.
+    Counted as robust accuracy is: right before the attack and after the restoration.
     """
-    label, prediction = merged["row.label"], merged[f"row.{name}.prediction"]
-    formed, correct = merged[f"row.{name}.formed"], merged["row.correct"]
-    coalitions = merged[f"row.{name}.coalitions"]
-    regions = {
-        "nothing": (),
-        "neutralizable": ("neutralizable",),
-        "roa": ("neutralizable", "contested"),
-        "roi": ("protected", "contested"),
-        "everything": SEGMENTS,
-    }
-    out = {}
-    for region, of in regions.items():
-        after = np.where(formed, restored(coalitions, *of), label if region == "everything" else prediction)
-        out[region] = proportion((after == label) & correct).to_dict()
-    return out
+    return {region: proportion(right).to_dict() for region, right in ceilings(merged, name).items()}
 
 
 def sensitivity_summary(context: Context, merged: Merged, name: str) -> list[Json]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -15,18 +15,19 @@ from spatialstats.engine.colocation import others_summary
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior
 from spatialstats.engine.examples import choose_examples, example_arrays
+from spatialstats.engine.files import RESULTS, atomic, write_arrays, write_json
 from spatialstats.engine.headline import headline
 from spatialstats.engine.measure import classes_note
 from spatialstats.engine.merged import REGIONS, Merged
 from spatialstats.engine.plan import PHASES, make_chunks
 from spatialstats.engine.provenance import Clock, provenance
 from spatialstats.engine.reservoir import write_reservoir
-from spatialstats.engine.rundir import RESULTS, RunDirectory, atomic, write_arrays, write_json
+from spatialstats.engine.rundir import RunDirectory
+from spatialstats.engine.samples import write_samples
 from spatialstats.engine.summary import attack_summary
 from spatialstats.engine.where import where_summary
 from spatialstats.region_table import Method, table
 from spatialstats.regions import threshold
-from spatialstats.segments import SEGMENTS
 from spatialstats.stats.intervals import proportion
 
 Json = dict[str, Any]
@@ -65,8 +66,9 @@ def write_results(
         write_arrays(run.path / "maps.npz", arrays)
         write_arrays(run.path / "examples.npz", example_arrays(context, run, chunks, examples))
         write_reservoir(context, run, chunks)
-        write_samples(context, run, merged)
-        write_regions(run, [*run.path.joinpath("chunks").glob("*.npz")])
+        measured = [attack["name"] for attack in attacks if attack["ceilings"]]
+        write_samples(run, merged, measured)
+        write_regions(run)
     correct = merged["row.correct"]
     results = {
         "schema": 1,
@@ -204,29 +206,14 @@ def region_json(row: dict[str, Any]) -> Json:
     }
 
 
-def write_samples(context: Context, run: RunDirectory, merged: Merged) -> None:
-    """``samples.parquet``: one row an image."""
-    columns: dict[str, np.ndarray] = {}
-    for name in merged.names("row."):
-        values = merged[f"row.{name}"]
-        if values.ndim == 1:
-            columns[name] = values
-        elif name.endswith((".shapley", ".area")):
-            columns |= {f"{name}.{segment}": values[:, code] for code, segment in enumerate(SEGMENTS)}
-    buffer = io.BytesIO()
-    pd.DataFrame(columns).to_parquet(buffer, index=False)
-    with atomic(run.path / "samples.parquet") as file:
-        file.write(buffer.getbuffer())
-
-
-def write_regions(run: RunDirectory, chunks: list[Any]) -> None:
+def write_regions(run: RunDirectory) -> None:
     """``regions.parquet``: one row a region, a row group a chunk, so that memory stays flat."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with atomic(run.path / "regions.parquet") as file:
         writer = None
-        for rows in region_tables(chunks):
+        for rows in region_tables(run.chunks):
             arrow = pa.Table.from_pandas(rows, preserve_index=False)
             writer = writer or pq.ParquetWriter(file, arrow.schema)
             writer.write_table(arrow.cast(writer.schema))
@@ -234,9 +221,9 @@ def write_regions(run: RunDirectory, chunks: list[Any]) -> None:
             writer.close()
 
 
-def region_tables(chunks: list[Any]) -> Iterator[pd.DataFrame]:
+def region_tables(chunks: list[Path]) -> Iterator[pd.DataFrame]:
     """The regions of each chunk, one table a chunk."""
-    for path in sorted(chunks):
+    for path in chunks:
         groups: dict[str, dict[str, np.ndarray]] = {}
         with np.load(path, allow_pickle=False) as stored:  # the maps of the reservoir stay on disk
             for key in stored.files:

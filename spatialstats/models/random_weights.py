@@ -9,6 +9,7 @@ from torch import nn
 
 from spatialstats.errors import InputError
 from spatialstats.models.classifier import Classifier
+from spatialstats.models.seeded import seeded
 
 __all__ = ["random_weights"]
 
@@ -27,7 +28,7 @@ def random_weights(classifier: Classifier, *, seed: int = 0) -> Classifier:
     classifier : Classifier
         Whose module, normalisation, device and batch size are taken.
     seed : int
-        Of the draws, which do not touch torch's global generator.
+        Of the draws; torch's global generators are left as they were.
 
     Returns
     -------
@@ -46,8 +47,7 @@ def random_weights(classifier: Classifier, *, seed: int = 0) -> Classifier:
         raise InputError(f"{why}: its module cannot be copied ({type(error).__name__}).") from error
     if not any(True for _ in module.parameters()):
         raise InputError(f"{why}: it has no parameters.")
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+    with seeded(seed), torch.no_grad():
         for name, part in module.named_modules():
             _draw(name, part, why)
     return classifier.around(module, f"{classifier.name}, random weights")

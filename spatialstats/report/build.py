@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from spatialstats.engine.rundir import atomic
-from spatialstats.report import charts, controls, curves, ladder, palette, tables, text
+from spatialstats.report import charts, controls, curves, ladder, page, palette, tables, text
 from spatialstats.report.densities import Densities, densities
 from spatialstats.report.pictures import pictures
 from spatialstats.report.run import Run, load_run
 from spatialstats.report.where import where_parts
 
 Json = Mapping[str, Any]
-STYLES = ("tokens.css", "page.css", "first.css", "sections.css", "where.css", "print.css")
 
 
 def build_report(run_dir: Path) -> Path:
@@ -40,27 +37,12 @@ def build_report(run_dir: Path) -> Path:
         If there is no readable run.
     """
     run = load_run(Path(run_dir))
-    target = run.path / "report.html"
-    page = render(run).encode()
-    with atomic(target) as file:
-        file.write(page)
-    return target
+    return page.write(run.path, render(run))
 
 
 def render(run: Run) -> str:
     """The page as text."""
-    source = PackageLoader("spatialstats.report", "templates")
-    environment = Environment(
-        loader=source,
-        autoescape=True,
-        undefined=ChainableUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(percent=text.percent, count=text.count, duration=text.duration, size=text.size)
-    styles = Markup("\n".join(source.get_source(environment, name)[0] for name in STYLES))
-    script = Markup(source.get_source(environment, "report.js")[0])
-    return environment.get_template("report.html.j2").render(styles=styles, script=script, **context(run))
+    return page.render("report.html.j2", ("where.css",), context(run), "report.js")
 
 
 def context(run: Run) -> dict[str, Any]:
@@ -76,8 +58,6 @@ def context(run: Run) -> dict[str, Any]:
         "classes": run.classes,
         "headline": _get(run.results, "headline", "text") or _fallback(attacks),
         "chips": chips(run),
-        "palette": palette,
-        "colours": Markup(palette.gradient()),
         "diverging": Markup(palette.gradient(palette.DIVERGING)),
         "attacks": shown,
         "sure": any(attack["where"]["sets"] or attack["where"]["contrast"] for attack in shown),

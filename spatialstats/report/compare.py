@@ -7,61 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from spatialstats.engine.compare import compare_runs
-from spatialstats.engine.compare_result import MAPS, Comparison
-from spatialstats.engine.rundir import RunDirectory, atomic, read_arrays
-from spatialstats.errors import InputError
-from spatialstats.report import compare_charts, palette, text
-from spatialstats.report.compare_figures import write_compare_figures
+from spatialstats.engine.comparison.result import MAPS
+from spatialstats.engine.files import read_arrays
+from spatialstats.engine.job import COMPARISON, read_results
+from spatialstats.report import compare_charts, page, palette, text
 from spatialstats.stats.inference_result import STATISTICS
 
 Json = Mapping[str, Any]
-STYLES = ("tokens.css", "page.css", "first.css", "sections.css", "compare.css", "print.css")
-
-
-def compare(
-    run_a: str | Path,
-    run_b: str | Path | None = None,
-    *,
-    out: str | Path | None = None,
-    command: str = "",
-    **settings: Any,
-) -> Comparison:
-    """Compare two models or two attacks on the same images, and write a folder with a report.
-
-    Parameters
-    ----------
-    run_a, run_b : path
-        Run directories; without the second, two attacks of the first are compared.
-    out : path, optional
-        A new folder for the report, ``results.json``, ``maps.npz``, ``effects.csv`` and figures; nothing is
-        written without it.
-    command : str
-        How it was called, for the record.
-    **settings
-        As for `spatialstats.engine.compare.compare_runs`.
-
-    Returns
-    -------
-    Comparison
-
-    Examples
-    --------
-    >>> import spatialstats
-    >>> found = spatialstats.compare("runs/a", "runs/b")  # doctest: +SKIP
-    >>> found.to_frame()  # doctest: +SKIP
-    """
-    if out is not None and Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
-        raise InputError(f"the output folder {out} holds other files: pass an empty or a new --out.")
-    found = compare_runs(Path(run_a), None if run_b is None else Path(run_b), **settings)
-    if out is not None:
-        found.write(Path(out), command=command)
-        write_compare_figures(Path(out))
-        build_compare_report(Path(out))
-    return found
 
 
 def build_compare_report(folder: Path) -> Path:
@@ -70,57 +24,44 @@ def build_compare_report(folder: Path) -> Path:
     Parameters
     ----------
     folder : Path
-        What `compare` wrote.
+        What `spatialstats.compare` wrote.
 
     Returns
     -------
     Path
         ``report.html`` in that folder: one file without outside references, written atomically.
     """
-    results = RunDirectory(Path(folder)).results()
-    if results.get("kind") != "comparison":
-        raise InputError(
-            f"{folder} holds no comparison: expected a folder that `spatialstats compare` wrote."
-        )
-    page = render(results, read_arrays(Path(folder) / MAPS)).encode()
-    target = Path(folder) / "report.html"
-    with atomic(target) as file:
-        file.write(page)
-    return target
+    results = read_results(Path(folder), COMPARISON)
+    return page.write(Path(folder), render(results, read_arrays(Path(folder) / MAPS)))
 
 
 def render(results: Json, maps: compare_charts.Maps) -> str:
     """The page as text."""
-    source = PackageLoader("spatialstats.report", "templates")
-    environment = Environment(
-        loader=source, autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(percent=text.percent, count=text.count)
-    styles = Markup("\n".join(source.get_source(environment, name)[0] for name in STYLES))
     first, second, top = compare_charts.mean_maps(maps)
     height, width = maps["difference"].shape
-    return environment.get_template("compare.html.j2").render(
-        styles=styles,
-        palette=palette,
-        ramp=Markup(palette.gradient()),
-        both_ways=Markup(compare_charts.gradient()),
-        found=results,
-        chips=chips(results),
-        difference=compare_charts.difference_map(maps, results),
-        limit=text.number(compare_charts.limit_of(maps), 2),
-        forest=compare_charts.forest(results["effects"]),
-        means=[{"letter": letter, "uri": uri, "name": name} for letter, uri, name in
-               zip("AB", (first, second), results["names"], strict=True)],
-        top=text.number(top, 2),
-        aspect=f"{width}/{height}",
-        pixels=max(height, width) <= 96,
-        method=STATISTICS[results["test"]["statistic"]][0],
-        marks=marks(results),
-        rows=[effect_cells(row) for row in results["effects"]],
-        defended=[defended_cells(row) for row in results["defended"]],
-        clusters=[cluster_cells(row) for row in results["test"]["clusters"]],
-        config=json.dumps({side: results[side]["config"] for side in "ab"}, indent=2),
-    )  # fmt: skip
+    values = {
+        "both_ways": Markup(palette.gradient(palette.OPPOSED)),
+        "found": results,
+        "chips": chips(results),
+        "difference": compare_charts.difference_map(maps, results),
+        "limit": text.number(compare_charts.limit_of(maps), 2),
+        "forest": compare_charts.forest(results["effects"]),
+        "means": [
+            {"letter": letter, "uri": uri, "name": name}
+            for letter, uri, name in zip("AB", (first, second), results["names"], strict=True)
+        ],
+        "top": text.number(top, 2),
+        "aspect": f"{width}/{height}",
+        "pixels": max(height, width) <= 96,
+        "method": STATISTICS[results["test"]["statistic"]][0],
+        "marks": marks(results),
+        "rows": [effect_cells(row) for row in results["effects"]],
+        "unpaired": not all(row["paired"] for row in results["effects"]),
+        "defended": [defended_cells(row) for row in results["defended"]],
+        "clusters": [cluster_cells(row) for row in results["test"]["clusters"]],
+        "config": json.dumps({side: results[side]["config"] for side in "ab"}, indent=2),
+    }
+    return page.render("compare.html.j2", ("compare.css",), values)
 
 
 def marks(results: Json) -> str:

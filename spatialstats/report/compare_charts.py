@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from spatialstats.report import svg, text
 from spatialstats.report.images import picture_uri, reduce, sprite_uri
 from spatialstats.report.outlines import outline
+from spatialstats.report.palette import OPPOSED, colormap
 from spatialstats.report.svg import el
 
 Json = Mapping[str, Any]
 Maps = Mapping[str, NDArray[Any]]
 
-# Purple to orange, which all kinds of colour vision tell apart: the scheme PuOr of M. Harrower, C. A. Brewer,
-# "ColorBrewer.org: an online tool for selecting colour schemes for maps", The Cartographic Journal 40, 2003.
-_STOPS = ((230, 97, 1), (253, 184, 99), (247, 247, 247), (178, 171, 210), (94, 60, 153))
 SIDE = 224
 """Pixels a side that a map is drawn with at the most."""
 DOTTED = 64
@@ -39,19 +37,6 @@ SHORT = {
     "ceiling.roi": "ceiling, RoI",
     "lift_excess": "lift beyond swaps",
 }
-
-
-def diverging(levels: int = 255) -> NDArray[np.uint8]:
-    """Colours (levels, 3) from B above A, by near white, to A above B."""
-    stops = np.asarray(_STOPS, np.float64)
-    where = np.linspace(0, len(stops) - 1, levels)
-    channels = [np.interp(where, np.arange(len(stops)), stops[:, c]) for c in range(3)]
-    return np.rint(np.stack(channels, 1)).astype(np.uint8)
-
-
-def gradient() -> str:
-    """The diverging colours as CSS colour stops."""
-    return ", ".join(f"rgb({r} {g} {b})" for r, g, b in _STOPS)
 
 
 def limit_of(maps: Maps) -> float:
@@ -76,7 +61,7 @@ def difference_map(maps: Maps, results: Json, uid: str = "diff") -> Markup:
     height, width = difference.shape
     small = reduce(difference[None], SIDE)[0]
     codes = np.rint((np.clip(small / limit_of(maps), -1, 1) + 1) * 127).astype(np.uint8)
-    uri = picture_uri(diverging()[codes].transpose(2, 0, 1))
+    uri = picture_uri(colormap(255, OPPOSED)[codes].transpose(2, 0, 1))
     parts = [el("image", href=uri, width=width, height=height, preserveAspectRatio="none", class_="pixels")]
     marked = np.asarray(maps["significant"], bool)
     if marked.any():

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatialstats.engine.rundir import RunDirectory, read_arrays
-from spatialstats.report.compare_charts import GROUPS, SHORT, diverging, limit_of
+from spatialstats.engine.files import read_arrays
+from spatialstats.engine.job import COMPARISON, read_results
+from spatialstats.report.compare_charts import GROUPS, SHORT, limit_of
 from spatialstats.report.figures import save_figure, style
-from spatialstats.report.palette import colormap
+from spatialstats.report.palette import OPPOSED, colormap
 from spatialstats.report.plots import INK, PAGE, SOFT, sheet
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ def write_compare_figures(folder: Path) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        What `spatialstats.report.compare.compare` wrote.
+        What `spatialstats.compare` wrote.
 
     Returns
     -------
     list of Path
         ``figures/difference`` and ``figures/effects``, each as SVG and PNG.
     """
-    results = RunDirectory(folder).results()
+    results = read_results(folder, COMPARISON)
     maps = read_arrays(folder / "maps.npz")
     where = folder / "figures"
     where.mkdir(exist_ok=True)
@@ -62,7 +63,7 @@ def difference(results: dict[str, Any], maps: dict[str, np.ndarray]) -> Figure:
     )
     limit = limit_of(maps)
     shown = axes[2].imshow(
-        maps["difference"], cmap=ListedColormap(diverging() / 255), vmin=-limit, vmax=limit
+        maps["difference"], cmap=ListedColormap(colormap(255, OPPOSED) / 255), vmin=-limit, vmax=limit
     )
     axes[2].set_title("A − B")
     figure.colorbar(shown, ax=axes[2], shrink=0.9, location="bottom", label="mean difference")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from spatialstats.engine.rundir import RunDirectory, atomic
+from spatialstats.engine.files import atomic
+from spatialstats.engine.job import DEFENCES, read_results
 from spatialstats.report import text
 from spatialstats.report.defence_charts import MARKS, values_of
 from spatialstats.report.figures import save_figure, style
@@ -41,7 +42,7 @@ def write_defence_figures(folder: Path) -> list[Path]:
     list of Path
         ``figures/accuracies`` and ``figures/budgets``, each as SVG and PNG, and ``defences.csv``.
     """
-    cells = RunDirectory(folder).results()["cells"]
+    cells = read_results(folder, DEFENCES)["cells"]
     where = folder / "figures"
     where.mkdir(exist_ok=True)
     written = []

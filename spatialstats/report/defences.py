@@ -8,20 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from spatialstats import __version__
 from spatialstats.defence.adaptive.suite import LABELS
-from spatialstats.engine.rundir import RunDirectory, atomic, read_arrays
-from spatialstats.errors import InputError
-from spatialstats.report import defence_charts, palette, text
+from spatialstats.engine.defences.words import by_threat
+from spatialstats.engine.files import read_arrays
+from spatialstats.engine.job import DEFENCES, read_results
+from spatialstats.report import defence_charts, page, text
 from spatialstats.report.images import picture_uri
 from spatialstats.report.outlines import outline
 
 Json = Mapping[str, Any]
-STYLES = ("tokens.css", "page.css", "first.css", "sections.css", "defences.css", "print.css")
-KIND = "defences"
 
 
 def build_defence_report(folder: Path) -> Path:
@@ -42,48 +40,24 @@ def build_defence_report(folder: Path) -> Path:
     InputError
         If the folder holds no finished evaluation.
     """
-    results = RunDirectory(Path(folder)).results()
-    if results.get("kind") != KIND:
-        raise InputError(
-            f"{folder} holds no evaluation of defences: expected a folder that `spatialstats defend` wrote."
-        )
-    page = render(results, Path(folder)).encode()
-    target = Path(folder) / "report.html"
-    with atomic(target) as file:
-        file.write(page)
-    return target
+    results = read_results(Path(folder), DEFENCES)
+    return page.write(Path(folder), render(results, Path(folder)))
 
 
 def render(results: Json, folder: Path) -> str:
     """The page as text."""
-    source = PackageLoader("spatialstats.report", "templates")
-    environment = Environment(
-        loader=source, autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(percent=text.percent, count=text.count, duration=text.duration, size=text.size)
-    styles = Markup("\n".join(source.get_source(environment, name)[0] for name in STYLES))
     groups = by_threat(results["cells"])
-    return environment.get_template("defences.html.j2").render(
-        version=__version__,
-        styles=styles,
-        palette=palette,
-        ramp=Markup(palette.gradient()),
-        found=results,
-        chips=chips(results),
-        marks=defence_charts.MARKS,
-        threats=[threat_parts(number, cells) for number, cells in enumerate(groups)],
-        cells=[cell_parts(number, cell, folder) for number, cell in enumerate(results["cells"])],
-        flagged=any(cell["adaptive"]["flags"] for cell in results["cells"]),
-        config=json.dumps(results["config"], indent=2),
-    )
-
-
-def by_threat(cells: list[Json]) -> list[list[Json]]:
-    """The cells of each threat, in the order of the run."""
-    groups: dict[str, list[Json]] = {}
-    for cell in cells:
-        groups.setdefault(cell["threat"], []).append(cell)
-    return list(groups.values())
+    values = {
+        "version": __version__,
+        "found": results,
+        "chips": chips(results),
+        "marks": defence_charts.MARKS,
+        "threats": [threat_parts(number, cells) for number, cells in enumerate(groups)],
+        "cells": [cell_parts(number, cell, folder) for number, cell in enumerate(results["cells"])],
+        "flagged": any(cell["adaptive"]["flags"] for cell in results["cells"]),
+        "config": json.dumps(results["config"], indent=2),
+    }
+    return page.render("defences.html.j2", ("defences.css",), values)
 
 
 def chips(results: Json) -> list[dict[str, str]]:

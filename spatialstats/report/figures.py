@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spatialstats.engine.rundir import atomic
+from spatialstats.engine.files import atomic
 from spatialstats.report import plots, plots_ladder, plots_maps, plots_where
 from spatialstats.report.run import Run, load_run
 
@@ -87,9 +87,13 @@ def style() -> Iterator[None]:
         yield
 
 
+UNDATED: Final = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}
+"""What would change from one writing to the next, for each kind of file."""
+
+
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure, atomically and without a date; its suffix says as what."""
-    blank = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    blank: dict[str, None] = {UNDATED[path.suffix]: None}
     with atomic(path) as file:
         figure.savefig(file, format=path.suffix[1:], dpi=300, metadata=blank)
     return path

@@ -8,6 +8,9 @@ References
 ----------
 Machado, Oliveira, Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency",
 IEEE Transactions on Visualization and Computer Graphics 15(6), 2009.
+
+Harrower, Brewer, "ColorBrewer.org: an online tool for selecting colour schemes for maps", The Cartographic
+Journal 40, 2003.
 """
 
 from __future__ import annotations
@@ -67,6 +70,9 @@ DIVERGING: Final = (
 )
 """Blue below zero, near black at it, orange above: told apart under all common colour deficiencies."""
 
+OPPOSED: Final = ((230, 97, 1), (253, 184, 99), (247, 247, 247), (178, 171, 210), (94, 60, 153))
+"""Orange below zero, near white at it, purple above: PuOr of Harrower and Brewer."""
+
 
 def colormap(levels: int = 256, stops: tuple[tuple[int, int, int], ...] = _STOPS) -> NDArray[np.uint8]:
     """A sequential map from near black over plum and orange to cream, lightness rising all the way.
@@ -76,7 +82,7 @@ def colormap(levels: int = 256, stops: tuple[tuple[int, int, int], ...] = _STOPS
     levels : int
         Number of colours.
     stops : tuple of (int, int, int)
-        Colours to go through at even steps; `DIVERGING` for values of both signs.
+        Colours to go through at even steps; `DIVERGING` or `OPPOSED` for values of both signs.
 
     Returns
     -------

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spatialstats.engine.rundir import RunDirectory, atomic
+from spatialstats.engine.files import REQUEST, write_text
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.errors import InputError
 from spatialstats.report import text
 from spatialstats.report.figures import MAKERS, save_figure, style
-from spatialstats.report.paper_latex import escape, lift, percent, table
+from spatialstats.report.paper_latex import escape, group, lift, percent, stack, table
 from spatialstats.report.paper_references import bibliography
 from spatialstats.report.paper_words import Cited, methods
 from spatialstats.report.run import load_run
@@ -20,6 +20,7 @@ Json = Mapping[str, Any]
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[utf8]{inputenc}
 \usepackage[margin=2.5cm]{geometry}
 \usepackage{booktabs}
@@ -32,6 +33,7 @@ DOCUMENT = r"""\documentclass{article}
 \bibliography{references}
 \end{document}
 """
+"""Latin Modern where it is there: the default letters of T1 may be bitmaps, which publishers refuse."""
 
 
 def paper_kit(run: str | Path, out: str | Path | None = None) -> Path:
@@ -48,32 +50,21 @@ def paper_kit(run: str | Path, out: str | Path | None = None) -> Path:
     -------
     Path
         The folder: ``methods.tex``, ``table.tex`` (needs booktabs and graphicx), ``references.bib`` (exactly
-        the works that the methods cite), ``paper.tex`` that puts them together, ``figures/*.svg``.
+        the works that the methods cite), ``paper.tex`` that puts them together, ``figures/`` as SVG and PDF.
     """
     directory = RunDirectory(Path(run))
     results = directory.results()
-    if results.get("kind") == "comparison":
-        raise InputError(f"{run} holds a comparison: name a run that `spatialstats analyze` wrote.")
-    request = json.loads((directory.path / "run.json").read_text()) if _there(directory) else {}
+    request = directory.request() if (directory.path / REQUEST).exists() else {}
     folder = Path(out) if out is not None else directory.path / "paper"
     if folder.exists() and not folder.is_dir():
         raise InputError(f"the output must be a folder, but {folder} is a file: pass another --out.")
     cite = Cited()
-    _write(folder / "methods.tex", methods(results, request, cite))
-    _write(folder / "table.tex", tables(results))
-    _write(folder / "references.bib", bibliography(cite.keys))
-    _write(folder / "paper.tex", DOCUMENT)
+    write_text(folder / "methods.tex", methods(results, request, cite))
+    write_text(folder / "table.tex", tables(results))
+    write_text(folder / "references.bib", bibliography(cite.keys))
+    write_text(folder / "paper.tex", DOCUMENT)
     _figures(directory.path, folder / "figures")
     return folder
-
-
-def _there(directory: RunDirectory) -> bool:
-    return (directory.path / "run.json").is_file()
-
-
-def _write(path: Path, content: str) -> None:
-    with atomic(path) as file:
-        file.write(content.encode())
 
 
 def _figures(run: Path, folder: Path) -> None:
@@ -83,7 +74,8 @@ def _figures(run: Path, folder: Path) -> None:
         for name, make in MAKERS.items():
             figure = make(held)
             if figure is not None:
-                save_figure(figure, folder / f"{name}.svg")
+                for kind in ("svg", "pdf"):  # pdflatex takes no SVG
+                    save_figure(figure, folder / f"{name}.{kind}")
 
 
 def tables(results: Json) -> str:
@@ -97,20 +89,21 @@ def effects_table(results: Json) -> str:
     rows = []
     for attack in results["attacks"]:
         segments, ceilings = attack.get("segments") or {}, attack.get("ceilings") or {}
-        cells = [escape(attack["label"]), percent(attack["robust_accuracy"])]
+        shares = [attack["robust_accuracy"]]
         for name in ("contested", "neutralizable"):
             of = segments.get(name) or {}
-            cells += [percent(of.get("damage")), percent(of.get("area"))]
-        cells += [lift((attack.get("colocation") or {}).get(kind)), percent(ceilings.get("neutralizable"))]
-        rows.append(cells)
+            shares += [of.get("damage"), of.get("area")]
+        excess = lift((attack.get("colocation") or {}).get(kind), stacked=True)
+        cells = [percent(share, stacked=True) for share in [*shares, ceilings.get("neutralizable")]]
+        rows.append([escape(attack["label"]), *cells[:-1], excess, cells[-1]])
     columns = [
         "attack",
-        "accuracy left",
-        "contested: damage",
+        stack("accuracy", "left"),
+        stack("contested:", "damage"),
         "area",
-        "neutralizable: damage",
+        stack("neutralizable:", "damage"),
         "area",
-        "lift excess",
+        stack("lift", "excess"),
         "ceiling",
     ]
     caption = (
@@ -124,37 +117,41 @@ def effects_table(results: Json) -> str:
 
 
 def defended_table(results: Json) -> str:
-    """One row a neutralized accuracy, with everything that must stand beside it; empty without any."""
-    rows, static = [], False
-    for attack in results["attacks"]:
-        for row in attack.get("neutralization") or []:
-            known = row["knowledge"]
-            knows = f"{known['roi']}, {known['roa']}" + (", labels" if known["labels"] else "")
-            static |= bool(row.get("static", True))
-            numbers = ("clean", "clean_neutralized", "attacked", "neutralized", "ceiling", "swapped")
-            cells = [escape(attack["label"]), escape(row["mask"]), escape(knows), escape(row["fill"])]
-            rows.append([*cells, *(percent(row.get(name)) for name in numbers), text.count(row["n"])])
-    if not rows:
-        return ""
+    """One row a neutralized accuracy, below its attack, beside all that belongs to it; empty without any."""
     columns = [
-        "attack",
         "mask",
         "knowledge of RoI, RoA",
         "fill",
-        "clean",
-        "clean, neutralized",
-        "attacked",
+        stack("clean,", "neutralized"),
         "neutralized",
         "ceiling",
         "swapped mask",
-        "$n$",
     ]
+    rows: list[list[str]] = []
+    static = False
+    for attack in results["attacks"]:
+        found = attack.get("neutralization") or []
+        if found:
+            first = found[0]  # these are of the model without a defence, the same for every mask
+            before = f"clean {percent(first['clean'])}, attacked {percent(first['attacked'])}"
+            rows.append(
+                group(f"{escape(attack['label'])}: {before}; $n$ = {text.count(first['n'])}", len(columns))
+            )
+        for row in found:
+            known = row["knowledge"]
+            knows = f"{known['roi']}, {known['roa']}" + (", labels" if known["labels"] else "")
+            static |= bool(row.get("static", True))
+            numbers = ("clean_neutralized", "neutralized", "ceiling", "swapped")
+            cells = [escape(row["mask"]), escape(knows), escape(row["fill"])]
+            rows.append([*cells, *(percent(row.get(name)) for name in numbers)])
+    if not rows:
+        return ""
     claim = (
         " The attacks did not know of the defence: static numbers, no claim of robustness." if static else ""
     )
     caption = (
-        "Accuracy on the report split in \\% with 95\\,\\% intervals. Ceiling: the true clean pixels put "
-        "back. Swapped mask: the mask of another image. Oracle knowledge needs the clean image and is no "
-        f"defence.{claim}"
+        "Accuracy on the report split in \\% with 95\\,\\% intervals; clean and attacked: without a mask. "
+        "Ceiling: the true clean pixels put back. Swapped mask: the mask of another image. Oracle knowledge "
+        f"needs the clean image and is no defence.{claim}"
     )
-    return table(columns, rows, align="llll" + "r" * 7, caption=caption, label="tab:neutralization")
+    return table(columns, rows, align="lll" + "r" * 4, caption=caption, label="tab:neutralization")

@@ -58,21 +58,38 @@ def escape(value: Any) -> str:
     return "".join(found)
 
 
-def percent(item: Any) -> str:
+def percent(item: Any, *, stacked: bool = False) -> str:
     """A share with its interval in per cent: ``39.3 [38.1, 40.5]``; a dash without a value."""
     value = text.point(item)
     if value is None:
         return "--"
-    return escape(" ".join(part for part in (text.percent(value, unit=False), text.bracket(item)) if part))
+    return _with_ends(text.percent(value, unit=False), text.bracket(item), stacked)
 
 
-def lift(item: Any) -> str:
+def lift(item: Any, *, stacked: bool = False) -> str:
     """An excess of the overlap lift with its interval."""
     value = text.point(item)
     if value is None:
         return "--"
     ends = text.bracket(item, 2, fraction=False, sign=True)
-    return escape(" ".join(part for part in (text.number(value, 2, sign=True), ends) if part))
+    return _with_ends(text.number(value, 2, sign=True), ends, stacked)
+
+
+def _with_ends(value: str, ends: str, stacked: bool) -> str:
+    """A number and its interval, side by side or one above the other, where columns are many."""
+    if not ends:
+        return escape(value)
+    return stack(escape(value), rf"{{\scriptsize {escape(ends)}}}") if stacked else escape(f"{value} {ends}")
+
+
+def stack(*lines: str) -> str:
+    """Lines of one cell, LaTeX already, one above the other."""
+    return r"\shortstack[r]{" + r"\\".join(lines) + "}"
+
+
+def group(title: str, width: int) -> list[str]:
+    """A row that is one heading, LaTeX already, over `width` columns."""
+    return [rf"\multicolumn{{{width}}}{{l}}{{\textit{{{title}}}}}"]
 
 
 def table(
@@ -85,12 +102,17 @@ def table(
     columns : sequence of str
         Headings, LaTeX already.
     rows : sequence of sequence of str
-        Cells, LaTeX already.
+        Cells, LaTeX already; a row of one cell is a `group`.
     align : str
         Column types.
     caption, label : str
         LaTeX already; the caption stands above.
     """
+    body: list[str] = []
+    for row in rows:
+        if body and (len(row) == 1 or any("shortstack" in cell for cell in row)):
+            body.append(r"\addlinespace")
+        body.append(" & ".join(row) + r" \\")
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -102,7 +124,7 @@ def table(
         r"\toprule",
         " & ".join(columns) + r" \\",
         r"\midrule",
-        *(" & ".join(row) + r" \\" for row in rows),
+        *body,
         r"\bottomrule",
         r"\end{tabular}}",
         r"\end{table}",

@@ -1,4 +1,8 @@
-"""The works that a methods paragraph may cite, as BibTeX: compare each with its publisher's record."""
+"""The works that a methods paragraph may cite, as BibTeX.
+
+Each was compared with bibliographies and author pages that cite it, not with its publisher's own record;
+a field that could not be compared is left out.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ def _arxiv(author: str, title: str, number: str, year: int) -> Entry:
     return "misc", {
         "author": author,
         "title": title,
+        "howpublished": f"arXiv:{number}",  # BibTeX's own styles know of no eprint
         "year": str(year),
         "eprint": number,
         "archiveprefix": "arXiv",
@@ -53,12 +58,14 @@ REFERENCES: dict[str, Entry] = {
         "Towards Deep Learning Models Resistant to Adversarial Attacks",
         "International Conference on Learning Representations",
         2018,
+        note="arXiv:1706.06083",
     ),
     "goodfellow2015": _paper(
         "Goodfellow, Ian J. and Shlens, Jonathon and Szegedy, Christian",
         "Explaining and Harnessing Adversarial Examples",
         "International Conference on Learning Representations",
         2015,
+        note="arXiv:1412.6572",
     ),
     "dong2018": _paper(
         "Dong, Yinpeng and Liao, Fangzhou and Pang, Tianyu and Su, Hang and Zhu, Jun and Hu, Xiaolin and "
@@ -66,6 +73,7 @@ REFERENCES: dict[str, Entry] = {
         "Boosting Adversarial Attacks with Momentum",
         "IEEE Conference on Computer Vision and Pattern Recognition",
         2018,
+        pages="9185--9193",
     ),
     "rony2019": _paper(
         "Rony, J{\\'e}r{\\^o}me and Hafemann, Luiz G. and Oliveira, Luiz S. and Ben Ayed, Ismail and "
@@ -73,36 +81,53 @@ REFERENCES: dict[str, Entry] = {
         "Decoupling Direction and Norm for Efficient Gradient-Based {L2} Adversarial Attacks and Defenses",
         "IEEE Conference on Computer Vision and Pattern Recognition",
         2019,
+        pages="4322--4330",
     ),
     "croce2019": _paper(
         "Croce, Francesco and Hein, Matthias",
         "Sparse and Imperceivable Adversarial Attacks",
         "IEEE International Conference on Computer Vision",
         2019,
+        pages="4724--4732",
     ),
     "croce2020": _paper(
         "Croce, Francesco and Hein, Matthias",
         "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks",
         "International Conference on Machine Learning",
         2020,
+        pages="2206--2216",
     ),
     "andriushchenko2020": _paper(
         "Andriushchenko, Maksym and Croce, Francesco and Flammarion, Nicolas and Hein, Matthias",
         "{Square Attack}: a Query-efficient Black-box Adversarial Attack via Random Search",
         "European Conference on Computer Vision",
         2020,
+        pages="484--501",
+    ),
+    "croce2022": _paper(
+        "Croce, Francesco and Andriushchenko, Maksym and Singh, Naman D. and Flammarion, Nicolas and "
+        "Hein, Matthias",
+        "{Sparse-RS}: a Versatile Framework for Query-Efficient Sparse Black-Box Adversarial Attacks",
+        "{AAAI} Conference on Artificial Intelligence",
+        2022,
+        volume="36",
+        pages="6437--6445",
     ),
     "rao2020": _paper(
         "Rao, Sukrut and Stutz, David and Schiele, Bernt",
         "Adversarial Training against Location-Optimized Adversarial Patches",
         "European Conference on Computer Vision Workshops",
         2020,
+        series="Lecture Notes in Computer Science",
+        volume="12539",
+        doi="10.1007/978-3-030-68238-5_32",
     ),
     "sundararajan2017": _paper(
         "Sundararajan, Mukund and Taly, Ankur and Yan, Qiqi",
         "Axiomatic Attribution for Deep Networks",
         "International Conference on Machine Learning",
         2017,
+        pages="3319--3328",
     ),
     "simonyan2013": _arxiv(
         "Simonyan, Karen and Vedaldi, Andrea and Zisserman, Andrew",
@@ -122,12 +147,14 @@ REFERENCES: dict[str, Entry] = {
         "{Grad-CAM}: Visual Explanations from Deep Networks via Gradient-Based Localization",
         "IEEE International Conference on Computer Vision",
         2017,
+        pages="618--626",
     ),
     "zeiler2014": _paper(
         "Zeiler, Matthew D. and Fergus, Rob",
         "Visualizing and Understanding Convolutional Networks",
         "European Conference on Computer Vision",
         2014,
+        pages="818--833",
     ),
     "otsu1979": _article(
         "Otsu, Nobuyuki",
@@ -144,7 +171,9 @@ REFERENCES: dict[str, Entry] = {
             "author": "Shapley, Lloyd S.",
             "title": "A Value for n-Person Games",
             "booktitle": "Contributions to the Theory of Games {II}",
+            "editor": "Kuhn, H. W. and Tucker, A. W.",
             "publisher": "Princeton University Press",
+            "pages": "307--317",
             "year": "1953",
         },
     ),
@@ -156,6 +185,7 @@ REFERENCES: dict[str, Entry] = {
         volume="27",
         number="4",
         pages="811--825",
+        doi="10.1007/s11749-017-0571-1",
     ),
     "phipson2010": _article(
         "Phipson, Belinda and Smyth, Gordon K.",
@@ -165,6 +195,8 @@ REFERENCES: dict[str, Entry] = {
         2010,
         volume="9",
         number="1",
+        note="Article 39",
+        doi="10.2202/1544-6115.1585",
     ),
     "hesterberg2015": _article(
         "Hesterberg, Tim C.",
@@ -175,6 +207,7 @@ REFERENCES: dict[str, Entry] = {
         volume="69",
         number="4",
         pages="371--386",
+        doi="10.1080/00031305.2015.1089789",
     ),
     "wilson1927": _article(
         "Wilson, Edwin B.",
@@ -182,7 +215,9 @@ REFERENCES: dict[str, Entry] = {
         "Journal of the American Statistical Association",
         1927,
         volume="22",
+        number="158",
         pages="209--212",
+        doi="10.1080/01621459.1927.10502953",
     ),
     "newcombe1998": _article(
         "Newcombe, Robert G.",
@@ -190,6 +225,7 @@ REFERENCES: dict[str, Entry] = {
         "Statistics in Medicine",
         1998,
         volume="17",
+        number="22",
         pages="2635--2650",
     ),
     "knutsson1993": _paper(
@@ -197,24 +233,32 @@ REFERENCES: dict[str, Entry] = {
         "Normalized and Differential Convolution",
         "IEEE Conference on Computer Vision and Pattern Recognition",
         1993,
+        pages="515--523",
+        doi="10.1109/CVPR.1993.341081",
     ),
     "bertalmio2000": _paper(
         "Bertalmio, Marcelo and Sapiro, Guillermo and Caselles, Vicent and Ballester, Coloma",
         "Image Inpainting",
-        "ACM SIGGRAPH",
+        "Annual Conference on Computer Graphics and Interactive Techniques ({SIGGRAPH})",
         2000,
+        pages="417--424",
+        doi="10.1145/344779.344972",
     ),
     "chattopadhyay2025": _paper(
-        "Chattopadhyay, Nandish and others",
+        "Chattopadhyay, Nandish and Guesmi, Amira and Hanif, Muhammad Abdullah and Ouni, Bassem and "
+        "Shafique, Muhammad",
         "{ODDR}: Outlier Detection \\& Dimension Reduction Based Defense Against Adversarial Patches",
         "IEEE International Conference on Computer Vision",
         2025,
+        note="arXiv:2311.12084",
     ),
     "tramer2020": _paper(
         "Tram{\\`e}r, Florian and Carlini, Nicholas and Brendel, Wieland and Madry, Aleksander",
         "On Adaptive Attacks to Adversarial Example Defenses",
         "Advances in Neural Information Processing Systems",
         2020,
+        volume="33",
+        pages="1633--1645",
     ),
 }
 """Key to kind of entry and its fields."""
@@ -227,8 +271,11 @@ OF_ATTACK = {
     "mi-fgsm": "dong2018",
     "ddn": "rony2019",
     "sparse": "croce2019",
-    "apgd": "croce2020",
-    "square": "andriushchenko2020",
+    "apgd-linf": "croce2020",
+    "apgd-l2": "croce2020",
+    "square-linf": "andriushchenko2020",
+    "square-l2": "andriushchenko2020",
+    "square-patch": "croce2022",
     "patch": "rao2020",
 }
 OF_IMPORTANCE = {

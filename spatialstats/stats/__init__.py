@@ -6,7 +6,7 @@ nothing is looked at), `location_test` (places that were searched), then what is
 `explore`, and the nulls inside one image,
 `shift_test`, `phase_test`, `effective_size_test` and, as a contrast, `pixel_permutation_test`.
 Mean maps over images: `paired_test`, `sign_flip_test`, `group_test`; where with which confidence:
-`confidence_set`, `confidence_difference`.
+`confidence_set`, `confidence_difference`; which of two is right more often: `mcnemar_test`.
 Autocorrelation of one map: `morans_i`, `gearys_c`, `getis_ord_g`, `join_counts`, `correlogram`, `variogram`;
 of two maps, as a contrast: `bivariate_morans_i`;
 its description pixel by pixel: `local_morans_i`, `bivariate_local_morans_i`, `local_gearys_c`, `local_g`.
@@ -24,6 +24,7 @@ from spatialstats.stats.controls import control_effects, edge_map
 from spatialstats.stats.controls_result import ControlRow, Controls
 from spatialstats.stats.correction import benjamini_hochberg, benjamini_yekutieli, holm, max_t
 from spatialstats.stats.differences import independent_difference, ratio_difference
+from spatialstats.stats.discordant import McNemar, mcnemar_test
 from spatialstats.stats.distance_bands import Correlogram, correlogram
 from spatialstats.stats.dutilleul import effective_size, effective_size_test
 from spatialstats.stats.exploratory import Exploration, explore
@@ -80,6 +81,7 @@ __all__ = [
     "LocalAutocorrelation",
     "LocationTest",
     "MapTest",
+    "McNemar",
     "MeanMapTest",
     "Rung",
     "SwapFamily",
@@ -118,6 +120,7 @@ __all__ = [
     "manders_overlap",
     "mask_statistics",
     "max_t",
+    "mcnemar_test",
     "mean_interval",
     "morans_i",
     "paired_difference",

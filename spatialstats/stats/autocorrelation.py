@@ -8,7 +8,7 @@ from spatialstats import kernels
 from spatialstats.errors import InputError
 from spatialstats.stats.autocorrelation_blocks import Call, Part, measured, scaled
 from spatialstats.stats.autocorrelation_result import Autocorrelation
-from spatialstats.stats.lattices import Neighbours, Weights, lattice_of
+from spatialstats.stats.lattices import Neighbours, Weights, lattice_of, stack_of
 from spatialstats.stats.map_statistics import FLAT
 from spatialstats.stats.orientation import Block
 from spatialstats.stats.permutation_moments import (
@@ -60,8 +60,9 @@ def morans_i(
     P. A. P. Moran, *Notes on continuous stochastic phenomena*, Biometrika 37, 1950; moments: A. D. Cliff,
     J. K. Ord, *Spatial processes: models and applications*, 1981.
     """
-    call = Call(lattice_of(_shape(maps), lattice, weights), n_resamples, seed, alternative)
-    return measured("Moran's I", maps, mask, call, _moran)
+    stack, valid = stack_of(maps, mask)
+    call = Call(lattice_of(stack.shape[1:], lattice, weights), n_resamples, seed, alternative)
+    return measured(["Moran's I"], [stack], valid, call, _moran, Autocorrelation)[0]
 
 
 def gearys_c(
@@ -92,8 +93,9 @@ def gearys_c(
     R. C. Geary, *The contiguity ratio and statistical mapping*, The Incorporated Statistician 5,
     1954; moments: Cliff and Ord, 1981.
     """
-    call = Call(lattice_of(_shape(maps), lattice, weights), n_resamples, seed, alternative)
-    return measured("Geary's C", maps, mask, call, _geary)
+    stack, valid = stack_of(maps, mask)
+    call = Call(lattice_of(stack.shape[1:], lattice, weights), n_resamples, seed, alternative)
+    return measured(["Geary's C"], [stack], valid, call, _geary, Autocorrelation)[0]
 
 
 def getis_ord_g(
@@ -132,31 +134,25 @@ def getis_ord_g(
     A. Getis, J. K. Ord, *The analysis of spatial association by use of distance statistics*,
     Geographical Analysis 24, 1992.
     """
-    call = Call(lattice_of(_shape(maps), lattice, weights, "binary"), n_resamples, seed, alternative)
-    return measured("Getis-Ord G", maps, mask, call, _getis_ord)
+    stack, valid = stack_of(maps, mask)
+    call = Call(lattice_of(stack.shape[1:], lattice, weights, "binary"), n_resamples, seed, alternative)
+    return measured(["Getis-Ord G"], [stack], valid, call, _getis_ord, Autocorrelation)[0]
 
 
-def _shape(maps: np.ndarray) -> tuple[int, int]:
-    shape = np.shape(maps)
-    if len(shape) not in (2, 3) or 0 in shape[-2:]:
-        raise InputError(f"maps must be (H, W) or (N, H, W) with pixels, got shape {shape}.")
-    return int(shape[-2]), int(shape[-1])
-
-
-def _moran(block: Block, call: Call) -> Part:
+def _moran(block: Block, call: Call) -> list[Part]:
     lattice, powers = block.lattice, Powers.of(scaled(block.values[0]))
     sums = kernels.cross_sums(block.images(powers.z), lattice, call.seed, call.n_resamples).cross
-    return Part(sums.observed / (lattice.s0 * powers.m2), moran_moments(lattice, powers), sums)
+    return [Part(sums.observed / (lattice.s0 * powers.m2), moran_moments(lattice, powers), sums)]
 
 
-def _geary(block: Block, call: Call) -> Part:
+def _geary(block: Block, call: Call) -> list[Part]:
     lattice, powers = block.lattice, Powers.of(scaled(block.values[0]))
     sums = kernels.cross_sums(block.images(powers.z), lattice, call.seed, call.n_resamples).geary
     scale = 2 * lattice.s0 * powers.m2 * lattice.n / (lattice.n - 1)
-    return Part(sums.observed / scale, geary_moments(lattice, powers), sums)
+    return [Part(sums.observed / scale, geary_moments(lattice, powers), sums)]
 
 
-def _getis_ord(block: Block, call: Call) -> Part:
+def _getis_ord(block: Block, call: Call) -> list[Part]:
     lattice, values = block.lattice, scaled(block.values[0])
     if values.min() < 0:
         raise InputError(
@@ -169,8 +165,5 @@ def _getis_ord(block: Block, call: Call) -> Part:
     pairs = np.where(pairs > FLAT * (values**2).sum(axis=1), pairs, np.nan)  # a single positive pixel
     moments = product_moments(lattice, powers)
     expected = np.where(pairs > 0, moments.expected / pairs, np.nan)
-    return Part(
-        sums.observed / pairs,
-        Moments(expected, moments.normality, moments.randomisation / pairs**2),
-        sums,
-    )
+    moments = Moments(expected, moments.normality, moments.randomisation / pairs**2)
+    return [Part(sums.observed / pairs, moments, sums)]

@@ -12,7 +12,7 @@ from spatialstats import kernels
 from spatialstats.errors import InputError
 from spatialstats.kernels.autocorrelation import Exceedances
 from spatialstats.stats.autocorrelation_result import Autocorrelation
-from spatialstats.stats.lattices import described, stack_of
+from spatialstats.stats.lattices import described
 from spatialstats.stats.map_statistics import FLAT
 from spatialstats.stats.orientation import Block, blocks
 from spatialstats.stats.permutation_moments import Moments
@@ -30,6 +30,11 @@ class Call:
     seed: int
     alternative: Alternative
 
+    def __post_init__(self) -> None:
+        checked(self.alternative, self.n_resamples)
+        if not 0 <= self.seed < 1 << 64:
+            raise InputError(f"seed must lie in [0, 2^64), got {self.seed}.")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -41,56 +46,49 @@ class Part:
 
 
 def measured(
-    name: str,
-    maps: np.ndarray,
-    mask: np.ndarray | None,
-    call: Call,
-    statistic: Callable[[Block, Call], Part],
-) -> Autocorrelation:
-    """A statistic of all maps that vary over at least two pixels, some of them neighbours."""
-    stack, valid = stack_of(maps, mask)
-    return counted(name, [stack], valid, call, statistic, Autocorrelation)
-
-
-def counted(
-    name: str,
+    names: Sequence[str],
     stacks: Sequence[np.ndarray],
     valid: np.ndarray,
     call: Call,
-    statistic: Callable[[Block, Call], Part],
+    statistics: Callable[[Block, Call], Sequence[Part]],
     kind: type[Result],
-) -> Result:
-    """`measured` for one stack of maps or for two of them, into a result of a kind."""
-    checked(call.alternative, call.n_resamples)
-    if not 0 <= call.seed < 1 << 64:
-        raise InputError(f"seed must lie in [0, 2^64), got {call.seed}.")
+) -> list[Result]:
+    """Statistics, from one pass, of all maps that vary over at least two pixels, some of them neighbours."""
     n = len(valid)
-    floats = {key: np.full(n, np.nan) for key in ("values", "expected", "normality", "randomisation")}
-    counts = {key: np.zeros(n, np.int64) for key in ("n_greater", "n_less")}
+    floats = ("values", "expected", "normality", "randomisation")
+    columns = [
+        {key: np.full(n, np.nan) for key in floats}
+        | {key: np.zeros(n, np.int64) for key in ("n_greater", "n_less")}
+        for _ in names
+    ]
     for block in blocks(stacks, valid, call.lattice):
         block = varying(block)
         if not len(block.maps):
             continue
-        found = statistic(block, call)
-        floats["values"][block.maps] = found.values
-        for key in ("expected", "normality", "randomisation"):
-            floats[key][block.maps] = getattr(found.moments, key)
-        for key in counts:
-            counts[key][block.maps] = getattr(found.counts, key)
+        for held, part in zip(columns, statistics(block, call), strict=True):
+            held["values"][block.maps] = part.values
+            for key in floats[1:]:
+                held[key][block.maps] = getattr(part.moments, key)
+            for key in ("n_greater", "n_less"):
+                held[key][block.maps] = getattr(part.counts, key)
     inside = valid if call.lattice.mask is None else valid & call.lattice.mask
-    return kind(
-        statistic=name,
-        values=floats["values"],
-        expected=floats["expected"],
-        variance_normality=floats["normality"],
-        variance_randomisation=floats["randomisation"],
-        **counts,
-        n_sites=inside.sum((1, 2), dtype=np.int64),
-        n_resamples=call.n_resamples,
-        seed=call.seed,
-        alternative=call.alternative,
-        neighbours=described(call.lattice),
-    )
+    return [
+        kind(
+            statistic=name,
+            values=held["values"],
+            expected=held["expected"],
+            variance_normality=held["normality"],
+            variance_randomisation=held["randomisation"],
+            n_greater=held["n_greater"],
+            n_less=held["n_less"],
+            n_sites=inside.sum((1, 2), dtype=np.int64),
+            n_resamples=call.n_resamples,
+            seed=call.seed,
+            alternative=call.alternative,
+            neighbours=described(call.lattice),
+        )
+        for name, held in zip(names, columns, strict=True)
+    ]
 
 
 def varying(block: Block) -> Block:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatialstats.stats.resampling import Alternative
-from spatialstats.stats.tails import normal_p_values, p_values, standardised_by
+from spatialstats.stats.resampling import Alternative, p_values
+from spatialstats.stats.tails import normal_p_values, standardised_by
 from spatialstats.stats.wording import draws_of, finite, number, p_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from spatialstats import kernels
 from spatialstats.errors import InputError
-from spatialstats.stats.autocorrelation_blocks import Call, Part, counted, scaled
+from spatialstats.stats.autocorrelation_blocks import Call, Part, measured, scaled
 from spatialstats.stats.autocorrelation_result import Autocorrelation
 from spatialstats.stats.lattices import Neighbours, Weights, lattice_of, stack_of
 from spatialstats.stats.local_blocks import lagged
@@ -90,10 +90,11 @@ def bivariate_morans_i(
     if first.shape != second.shape:
         raise InputError(f"x and y must have one shape, got {np.shape(x)} and {np.shape(y)}.")
     call = Call(lattice_of(first.shape[1:], lattice, weights), n_resamples, seed, alternative)
-    return counted("Bivariate Moran's I", [first, second], valid & other, call, _bivariate, BivariateMoran)
+    name = "Bivariate Moran's I"
+    return measured([name], [first, second], valid & other, call, _bivariate, BivariateMoran)[0]
 
 
-def _bivariate(block: Block, call: Call) -> Part:
+def _bivariate(block: Block, call: Call) -> list[Part]:
     lattice = block.lattice
     own, other = (Powers.of(scaled(values)) for values in block.values)
     fixed, permuted = block.images(own.z), block.images(other.z)
@@ -104,6 +105,5 @@ def _bivariate(block: Block, call: Call) -> Part:
     beside = np.where(lattice.degree.ravel()[lattice.sites] > 0, beside, 0.0)
     spread = ((beside - beside.mean(1, keepdims=True)) ** 2).sum(1) * other.m2 * lattice.n / (lattice.n - 1)
     nothing = np.zeros(len(scale))
-    return Part(
-        sums.observed * scale, Moments(nothing, np.full_like(nothing, np.nan), spread * scale**2), sums
-    )
+    moments = Moments(nothing, np.full_like(nothing, np.nan), spread * scale**2)
+    return [Part(sums.observed * scale, moments, sums)]

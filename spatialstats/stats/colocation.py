@@ -11,7 +11,6 @@ import numpy as np
 from spatialstats.stats.intervals import bootstrap_mean
 from spatialstats.stats.lift import Lift
 from spatialstats.stats.resampling import (
-    N_BOOTSTRAP,
     TIE,
     Alternative,
     checked,
@@ -165,7 +164,7 @@ def swap_test(
         )
     lift = given.at(rows)
     sums = lift.sums(squares=worth_squaring(n, n_resamples))
-    interval = bootstrap_mean(sums.centred, seed, N_BOOTSTRAP, confidence=confidence)
+    interval = bootstrap_mean(sums.centred, seed, confidence=confidence)
     null = lift.draws(seed, n_resamples)
     n_greater, n_less = exceedances(null, sums.observed)
     effect = sums.observed - sums.mean

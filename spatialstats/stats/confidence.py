@@ -15,13 +15,11 @@ from spatialstats.stats.confidence_boundary import (
     map_residuals,
     quantile_of,
 )
-from spatialstats.stats.confidence_result import ConfidenceSet, Over
+from spatialstats.stats.confidence_result import ConfidenceSet, Drawn, Over
 from spatialstats.stats.wording import number
 
 FEW = 30  # images below which the bootstrap's approximation is not to be leant on
-RARE = (
-    5  # variance of the hits at the threshold, below which it covers too seldom (.90 at 2.9, by simulation)
-)
+RARE = 5  # hits at the threshold, as their variance n c (1 - c), below which they are too coarse
 
 
 def confidence_set(
@@ -76,8 +74,8 @@ def confidence_set(
     place of (m - c) / s, which is far from normal for few hits and has no s without any.  On a grid the
     sets are somewhat wide, since few of the true boundary's points fall on pixels.
 
-    The papers take random signs for numbers too.  These undo skewness, and attack maps are skewed: sets of
-    60 images of a PGD run missed the truth in 20 of 100 trials with signs, in 1 with resampled images.
+    The papers take random signs for numbers too.  These undo skewness, and attack maps are skewed: the
+    calibration (docs/calibration.md) has how often either kind of draw misses the truth.
 
     References
     ----------
@@ -223,14 +221,9 @@ def _sets(
     if over == "map" or not n_boundary:
         over = "map"
         residuals, counts = map_residuals(fields)
+    drawn: Drawn = "signs" if all(field.maps.dtype == bool for field in fields) else "images"
     draws = largest_deviations(
-        residuals,
-        counts,
-        seed,
-        n_resamples,
-        batch,
-        together=over == "boundary",
-        signs=all(field.maps.dtype == bool for field in fields),
+        residuals, counts, seed, n_resamples, batch, together=over == "boundary", drawn=drawn
     )
     quantile = quantile_of(draws, confidence)
     distance = np.minimum.reduce([field.distance for field in fields])
@@ -249,6 +242,7 @@ def _sets(
         quantile=quantile,
         confidence=confidence,
         over=over,
+        drawn=drawn,
         n=len(fields[0].maps),
         n_resamples=n_resamples,
         n_boundary=n_boundary,

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from spatialstats import kernels
-from spatialstats.stats.intervals import resamples
+from spatialstats.stats.bootstrap import resample_counts
+from spatialstats.stats.confidence_result import Drawn
 
 SIGNS = 1 << 24  # held at once
 ROUNDING = 1e-12  # of means and variances of standardised residuals
@@ -152,19 +153,19 @@ def largest_deviations(
     batch: int | None,
     *,
     together: bool = True,
-    signs: bool = False,
+    drawn: Drawn = "images",
 ) -> np.ndarray:
     """The largest deviation of each draw of the t-bootstrap, float64 (n_resamples,).
 
-    A draw resamples the images, all fields of an image together, or, with `signs`, multiplies all residuals
+    A draw resamples the images, all fields of an image together, or, of "signs", multiplies all residuals
     of an image by one random sign; t is Student's of what results.  At a point the deviation is abs of
     the least t of the fields that count there, or, not `together`, the largest abs(t).
     """
     points = residuals[0].shape[1]
     joined = np.concatenate(residuals, axis=1)
-    drawn = _of_signs if signs else _of_images
+    of = _of_signs if drawn == "signs" else _of_images
     out, first = np.empty(n_resamples), 0
-    for t in drawn(joined, seed, n_resamples, batch):
+    for t in of(joined, seed, n_resamples, batch):
         split = t.reshape(len(t), -1, points)
         least = np.where(counts, split, np.inf).min(1) if together else split
         out[first : first + len(t)] = np.abs(least).max(tuple(range(1, least.ndim)))
@@ -186,19 +187,16 @@ def _of_images(joined: np.ndarray, seed: int, n_resamples: int, batch: int | Non
     n, width = joined.shape
     size = batch or max(1, min(1024, SIGNS // max(n, width)))
     square = joined * joined
-    for block in resamples(n, seed, n_resamples):
+    for block in resample_counts(n, seed, n_resamples):
         for start in range(0, len(block), size):
-            rows = block[start : start + size]
-            places = rows + n * np.arange(len(rows))[:, None]
-            times = np.bincount(places.ravel(), minlength=n * len(rows)).reshape(len(rows), n)
-            times = times.astype(np.float64)
+            times = block[start : start + size]
             mean = times @ joined / n
             variance = times @ square / n - mean * mean
             variance[variance <= ROUNDING * (1 + mean * mean)] = 0.0
             mean[np.abs(mean) <= ROUNDING] = 0.0
             with np.errstate(divide="ignore", invalid="ignore"):
                 t = np.where(mean == 0, 0.0, mean / np.sqrt(variance / (n - 1)))
-            # products of matrices round as the number of threads has it: no further than here
+            # products of matrices round as the number of threads has it: hardly ever beyond this
             yield t.round(10)
 
 

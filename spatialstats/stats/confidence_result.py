@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Over = Literal["boundary", "map"]
+Drawn = Literal["images", "signs"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class ConfidenceSet:
         The probability, over sets of images, that both inclusions hold.
     over : {"boundary", "map"}
         Where the largest deviation was taken.
+    drawn : {"images", "signs"}
+        What the bootstrap draws: images, with replacement, or a random sign for each image.
     n, n_resamples, n_boundary : int
         Images; draws of the bootstrap; pairs of neighbours that the estimated boundary parts.
     note : str
@@ -56,6 +59,7 @@ class ConfidenceSet:
     quantile: float
     confidence: float
     over: Over
+    drawn: Drawn
     n: int
     n_resamples: int
     n_boundary: int
@@ -68,7 +72,7 @@ class ConfidenceSet:
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON, None in place of NaN and infinity, without the maps."""
-        names = ("what", "confidence", "over", "n", "n_resamples", "n_boundary", "quantile")
+        names = ("what", "confidence", "over", "drawn", "n", "n_resamples", "n_boundary", "quantile")
         found = {name: finite(getattr(self, name)) for name in names}
         counts = {"n_certain": int(self.certain.sum()), "n_possible": int(self.possible.sum())}
         more = {"n_pixels": self.certain.size, "n_estimated": int(self.estimated.sum())}
@@ -93,13 +97,14 @@ class ConfidenceSet:
         further = int(self.possible.sum()) - certain
         level = f"{100 * self.confidence:g} %"
         where = "on the estimated boundary of the set" if self.over == "boundary" else "over the whole map"
+        how = "that resample" if self.drawn == "images" else "of signs over"
         fixed = ", thresholds fixed before looking" if self.over == "boundary" else ""
         return (
             f"{self.what}: certain at {certain:,} of {size:,} pixels, possible at {further:,} more, no at "
             f"the other {size - certain - further:,}. With {level} confidence the set of the population of "
             "images that these were drawn from holds all certain pixels and none beyond the possible ones, "
             f"both at once (t-bootstrap of the largest deviation {where}: {number(self.quantile)} "
-            f"standard errors; {self.n_resamples:,} draws of signs over {self.n:,} images{fixed}). It is "
+            f"standard errors; {self.n_resamples:,} draws {how} {self.n:,} images{fixed}). It is "
             "about mean maps: it does not say that a single image has its values there."
             f"{' ' if self.note else ''}{self.note}"
         )

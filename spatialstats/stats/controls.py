@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from spatialstats.errors import InputError
+from spatialstats.stats.bootstrap import BOOTSTRAP, bootstrap_columns
 from spatialstats.stats.controls_result import (
     EDGES,
     NOISE,
@@ -17,9 +18,8 @@ from spatialstats.stats.controls_result import (
     ControlRow,
     Controls,
 )
-from spatialstats.stats.intervals import BOOTSTRAP, Interval
+from spatialstats.stats.interval import Interval
 from spatialstats.stats.lift import Lift
-from spatialstats.stats.resampling import bootstrap_columns
 
 STEP, SMOOTH = np.array([-1.0, 0, 1]), np.array([0.25, 0.5, 0.25])
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from spatialstats.errors import InputError
-from spatialstats.stats.intervals import BOOTSTRAP, Interval, resamples, tails, wilson
-from spatialstats.stats.resampling import N_BOOTSTRAP
+from spatialstats.stats.bootstrap import BOOTSTRAP, N_BOOTSTRAP, resampled_means, tails
+from spatialstats.stats.intervals import Interval, wilson
 
 
 def ratio_difference(
@@ -43,11 +43,10 @@ def ratio_difference(
     if n == 0 or whole[1] <= 0 or whole[3] <= 0:
         return Interval(nan, nan, nan, n, method)
     value = float(whole[0] / whole[1] - whole[2] / whole[3])
-    drawn = [columns[rows].sum(1) for rows in resamples(n, seed, n_resamples)]
-    sums = np.concatenate(drawn) if drawn else np.zeros((0, 4))
-    if n < 2 or not len(sums) or (sums[:, (1, 3)] <= 0).any():
+    means = resampled_means(columns, seed, n_resamples)
+    if n < 2 or not len(means) or (means[:, (1, 3)] <= 0).any():
         return Interval(value, nan, nan, n, method)
-    low, high = np.quantile(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3], tails(confidence, n))
+    low, high = np.quantile(means[:, 0] / means[:, 1] - means[:, 2] / means[:, 3], tails(confidence, n))
     return Interval(value, float(low), float(high), n, method)
 
 

@@ -14,7 +14,7 @@ from spatialstats.kernels import Lattice
 from spatialstats.stats.autocorrelation import morans_i
 from spatialstats.stats.autocorrelation_result import LIMITS, Autocorrelation
 from spatialstats.stats.correction import holm
-from spatialstats.stats.lattices import Weights
+from spatialstats.stats.lattices import Weights, stack_of
 from spatialstats.stats.resampling import Alternative
 from spatialstats.stats.wording import draws_of, number
 
@@ -126,9 +126,7 @@ def correlogram(
     ----------
     A. D. Cliff, J. K. Ord, *Spatial processes: models and applications*, 1981, chapter 5.
     """
-    shape = np.shape(maps)[-2:]
-    if len(shape) != 2 or 0 in shape:
-        raise InputError(f"maps must be (H, W) or (N, H, W) with pixels, got shape {np.shape(maps)}.")
+    shape = stack_of(maps, mask)[0].shape[1:]
     bounds = rising(edges, shape)
     bands = []
     for low, high in pairwise(bounds):

@@ -9,7 +9,7 @@ from scipy import fft, stats
 
 from spatialstats.stats.map_statistics import pearson, standardised
 from spatialstats.stats.map_test import MapTest, pooled, varying
-from spatialstats.stats.resampling import Alternative, checked
+from spatialstats.stats.resampling import Alternative, checked, of_tails
 
 
 def effective_size_test(
@@ -55,16 +55,12 @@ def effective_size_test(
         values, sizes = pearson(first, second), effective_size(first, second)
     free = np.maximum(sizes - 2, 1e-9)
     t = values * np.sqrt(free / np.maximum(1 - values**2, 1e-300))
-    tails = {
-        "two-sided": 2 * stats.t.sf(np.abs(t), free),
-        "greater": stats.t.sf(t, free),
-        "less": stats.t.cdf(t, free),
-    }
+    p = of_tails(stats.t.sf(t, free), stats.t.cdf(t, free), alternative)
     return pooled(
         "effective size",
         "Pearson",
         values,
-        np.where(sizes > 2, tails[alternative], 1.0),
+        np.where(sizes > 2, p, 1.0),
         np.zeros(n),
         1 / np.sqrt(np.maximum(sizes - 1, 1)),
         images,

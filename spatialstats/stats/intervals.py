@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from scipy import stats
 
 from spatialstats.errors import InputError
+from spatialstats.stats.bootstrap import (
+    BOOTSTRAP,
+    N_BOOTSTRAP,
+    bootstrap_columns,
+    normal_quantile,
+    resampled_means,
+    tails,
+)
+from spatialstats.stats.bootstrap import resamples as resamples
 from spatialstats.stats.interval import Interval as Interval
-
-BLOCK = 1 << 21  # random numbers drawn at once
-BOOTSTRAP = "expanded percentile bootstrap"
 
 
 def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
@@ -38,7 +43,7 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
         raise InputError(f"a count of successes lies between 0 and the {n} trials, got {successes}.")
     if n == 0:
         return Interval(math.nan, 0.0, 1.0, 0, "Wilson")
-    z = _quantile(confidence)
+    z = normal_quantile(confidence)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -67,27 +72,8 @@ def mean_interval(values: np.ndarray, *, confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n, "t")
 
 
-def resamples(n: int, seed: int, n_resamples: int) -> Iterator[np.ndarray]:
-    """Bootstrap draws of n rows, in blocks.
-
-    Draw k is a pure function of (seed, k): its n uniforms are the numbers k n to k n + n - 1
-    of one counter-based stream, so neither the block size nor the number of draws changes it.
-
-    Yields
-    ------
-    numpy.ndarray
-        int64 (b, n): rows drawn with replacement.
-    """
-    generator = np.random.Generator(np.random.Philox(key=seed))
-    block = max(1, BLOCK // max(1, n))
-    for start in range(0, n_resamples, block):
-        uniforms = generator.random((min(block, n_resamples - start), n))
-        # A uniform times n may round up to n itself.
-        yield np.minimum((uniforms * n).astype(np.int64), n - 1)
-
-
 def bootstrap_mean(
-    values: np.ndarray, seed: int, n_resamples: int = 2000, *, confidence: float = 0.95
+    values: np.ndarray, seed: int, n_resamples: int = N_BOOTSTRAP, *, confidence: float = 0.95
 ) -> Interval:
     """Mean of values (N,) with the expanded percentile bootstrap interval over them.
 
@@ -100,17 +86,17 @@ def bootstrap_mean(
     confidence : float
         Coverage wanted.
 
+    Returns
+    -------
+    Interval
+        Without ends with fewer than two images.
+
     References
     ----------
     T. C. Hesterberg, *What teachers should know about the bootstrap*, The American
     Statistician 69, 2015: the expanded percentile interval, for the narrowness of the plain one.
     """
-    values = _finite(values)
-    if values.size == 0:
-        return Interval(math.nan, math.nan, math.nan, 0, BOOTSTRAP)
-    means = np.concatenate([values[rows].mean(1) for rows in resamples(values.size, seed, n_resamples)])
-    low, high = np.quantile(means, tails(confidence, values.size))
-    return Interval(float(values.mean()), float(low), float(high), values.size, BOOTSTRAP)
+    return bootstrap_columns(_finite(values)[:, None], seed, n_resamples, confidence=confidence)[0]
 
 
 def ratio_interval(
@@ -118,7 +104,7 @@ def ratio_interval(
     denominator: np.ndarray,
     *,
     seed: int = 0,
-    n_resamples: int = 2000,
+    n_resamples: int = N_BOOTSTRAP,
     confidence: float = 0.95,
 ) -> Interval:
     """Sum over sum with the expanded percentile bootstrap interval over images.
@@ -134,7 +120,7 @@ def ratio_interval(
     -------
     Interval
         All NaN where the denominators sum to zero or below.  Where they do so in a resample
-        the ratio has no bounded interval and the ends are NaN.
+        the ratio has no bounded interval and the ends are NaN, as with fewer than two images.
     """
     numerator, denominator = _finite(numerator), _finite(denominator)
     if numerator.shape != denominator.shape:
@@ -145,12 +131,8 @@ def ratio_interval(
     if n == 0 or denominator.sum() <= 0:
         return Interval(math.nan, math.nan, math.nan, n, method)
     value = float(numerator.sum() / denominator.sum())
-    tops, bottoms = [], []
-    for rows in resamples(n, seed, n_resamples):
-        tops.append(numerator[rows].sum(1))
-        bottoms.append(denominator[rows].sum(1))
-    top, bottom = np.concatenate(tops), np.concatenate(bottoms)
-    if (bottom <= 0).any():
+    top, bottom = resampled_means(np.stack([numerator, denominator], 1), seed, n_resamples).T
+    if n < 2 or (bottom <= 0).any():
         return Interval(value, math.nan, math.nan, n, method)
     low, high = np.quantile(top / bottom, tails(confidence, n))
     return Interval(value, float(low), float(high), n, method)
@@ -206,17 +188,3 @@ def _finite(values: np.ndarray) -> np.ndarray:
             f"an interval needs one finite number for each image, got shape {values.shape} or NaN."
         )
     return values
-
-
-def tails(confidence: float, n: int) -> tuple[float, float]:
-    """Which quantiles of n images' bootstrap means end the interval: means of resamples spread too little."""
-    half = _quantile(confidence)
-    if n > 1:
-        half = math.sqrt(n / (n - 1)) * float(stats.t.ppf(0.5 + confidence / 2, n - 1))
-    return float(stats.norm.cdf(-half)), float(stats.norm.cdf(half))
-
-
-def _quantile(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise InputError(f"a confidence level lies between 0 and 1, got {confidence}: use 0.95 for 95 %.")
-    return float(stats.norm.ppf(0.5 + confidence / 2))

@@ -9,6 +9,7 @@ import numpy as np
 
 from spatialstats import kernels
 from spatialstats.errors import InputError
+from spatialstats.kernels.autocorrelation import Exceedances
 from spatialstats.stats.autocorrelation_blocks import Call, Part, measured
 from spatialstats.stats.autocorrelation_result import LIMITS, Autocorrelation
 from spatialstats.stats.lattices import Neighbours, lattice_of, stack_of
@@ -101,35 +102,31 @@ def join_counts(
         )
     binary = replace(lattice_of(stack.shape[1:], lattice, "binary"), row_standardised=False)
     call = Call(binary, n_resamples, seed, alternative)
-    named = {"bb": "Joins inside", "bw": "Joins across", "ww": "Joins outside"}
-    ways = {"bb": _inside, "bw": _across, "ww": _outside}
-    return JoinCounts(**{key: measured(named[key], stack, mask, call, ways[key]) for key in named})
+    names = ("Joins inside", "Joins across", "Joins outside")
+    return JoinCounts(*measured(names, [stack], valid, call, _counts, Autocorrelation))
 
 
-def _inside(block: Block, call: Call) -> Part:
-    return _alike(block, block.values[0], call)
+def _counts(block: Block, call: Call) -> list[Part]:
+    """Joins inside, across and outside; the draws of the first two are the same pass."""
+    inside, outside = block.values[0], 1.0 - block.values[0]
+    first, second = (
+        kernels.cross_sums(block.images(values), block.lattice, call.seed, call.n_resamples)
+        for values in (inside, outside)
+    )
+    across = Part(first.geary.observed / 2, _across(block.lattice, Powers.of(inside)), first.geary)
+    return [_alike(block.lattice, inside, first.cross), across, _alike(block.lattice, outside, second.cross)]
 
 
-def _outside(block: Block, call: Call) -> Part:
-    return _alike(block, 1.0 - block.values[0], call)
-
-
-def _alike(block: Block, values: np.ndarray, call: Call) -> Part:
-    sums = kernels.cross_sums(block.images(values), block.lattice, call.seed, call.n_resamples).cross
-    moments = product_moments(block.lattice, Powers.of(values))
+def _alike(lattice: kernels.Lattice, values: np.ndarray, sums: Exceedances) -> Part:
+    moments = product_moments(lattice, Powers.of(values))
     return Part(sums.observed / 2, _times(moments, np.full(len(values), 0.5)), sums)
 
 
-def _across(block: Block, call: Call) -> Part:
-    lattice, powers = block.lattice, Powers.of(block.values[0])
-    sums = kernels.cross_sums(block.images(block.values[0]), lattice, call.seed, call.n_resamples).geary
-    # Geary's C with its denominator put back; that of normal values is not for counts
+def _across(lattice: kernels.Lattice, powers: Powers) -> Moments:
+    """Geary's C with its denominator put back; the moments of normal values are not for counts."""
     scale = lattice.s0 * powers.m2 * lattice.n / (lattice.n - 1)
     moments = geary_moments(lattice, powers)
-    unknown = np.full(len(scale), np.nan)
-    return Part(
-        sums.observed / 2, _times(Moments(moments.expected, unknown, moments.randomisation), scale), sums
-    )
+    return _times(Moments(moments.expected, np.full(len(scale), np.nan), moments.randomisation), scale)
 
 
 def _times(moments: Moments, scale: np.ndarray) -> Moments:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialstats.errors import InputError
-from spatialstats.stats.intervals import BOOTSTRAP, Interval
+from spatialstats.stats.bootstrap import BOOTSTRAP, bootstrap_columns
+from spatialstats.stats.interval import Interval
 from spatialstats.stats.ladder_result import Ladder
 from spatialstats.stats.lift import Lift
-from spatialstats.stats.resampling import bootstrap_columns, checked, exceedances, p_value, spread
+from spatialstats.stats.resampling import checked, exceedances, p_value, spread
 from spatialstats.stats.rung import CLASS, CONTENT, MODEL, MODEL_NOISE, NOISE, POPULATION, Rung
 from spatialstats.stats.strata import Stratified, Stratum, strata
 

@@ -38,7 +38,8 @@ def stack_of(maps: np.ndarray, mask: np.ndarray | None, name: str = "maps") -> t
     maps = np.asarray(maps)
     if maps.ndim not in (2, 3) or 0 in maps.shape[-2:] or maps.dtype.kind not in "biuf":
         raise InputError(
-            f"{name} must be real numbers of shape (H, W) or (N, H, W), got {maps.dtype} of {maps.shape}."
+            f"{name} must be real numbers (H, W) or (N, H, W) with pixels, "
+            f"got shape {maps.shape} of {maps.dtype}."
         )
     maps = maps if maps.ndim == 3 else maps[None]
     valid = ~np.isnan(maps) if maps.dtype.kind == "f" else np.ones(maps.shape, bool)

@@ -78,7 +78,7 @@ def local_morans_i(
     Analysis 30, 1998, equations A7 and A8.
     """
     stack, valid = stack_of(maps, mask)
-    call = LocalCall(lattice_of(stack.shape[1:], lattice, weights), n_resamples, seed, draws, alternative)
+    call = LocalCall(lattice_of(stack.shape[1:], lattice, weights), n_resamples, seed, alternative, draws)
     return over("Local Moran's I", [stack], valid, call, _moran)
 
 
@@ -119,7 +119,7 @@ def bivariate_local_morans_i(
     (first, valid), (second, other) = stack_of(x, mask, "x"), stack_of(y, mask, "y")
     if first.shape != second.shape:
         raise InputError(f"x and y must have one shape, got {np.shape(x)} and {np.shape(y)}.")
-    call = LocalCall(lattice_of(first.shape[1:], lattice, weights), n_resamples, seed, draws, alternative)
+    call = LocalCall(lattice_of(first.shape[1:], lattice, weights), n_resamples, seed, alternative, draws)
     return over("Bivariate local Moran's I", [first, second], valid & other, call, _moran)
 
 

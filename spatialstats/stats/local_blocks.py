@@ -8,33 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialstats import kernels
-from spatialstats.errors import InputError, unknown
-from spatialstats.stats.autocorrelation_blocks import varying
+from spatialstats.errors import unknown
+from spatialstats.stats.autocorrelation_blocks import Call, varying
 from spatialstats.stats.lattices import described
 from spatialstats.stats.local_result import Draws, LocalAutocorrelation
 from spatialstats.stats.orientation import Block, blocks
 from spatialstats.stats.permutation_moments import Powers
-from spatialstats.stats.resampling import Alternative, checked
 
 CONDITIONAL = "the other pixels' values being put beside it in any order"
 
 
 @dataclass(frozen=True)
-class LocalCall:
-    """What was asked for, whatever the statistic."""
+class LocalCall(Call):
+    """What was asked for, and whose draws they are."""
 
-    lattice: kernels.Lattice
-    n_resamples: int
-    seed: int
     draws: Draws
-    alternative: Alternative
 
     def __post_init__(self) -> None:
-        checked(self.alternative, self.n_resamples)
+        super().__post_init__()
         if self.draws not in ("independent", "shared"):
             raise unknown("draws", self.draws, ("independent", "shared"))
-        if not 0 <= self.seed < 1 << 64:
-            raise InputError(f"seed must lie in [0, 2^64), got {self.seed}.")
 
 
 @dataclass(frozen=True)

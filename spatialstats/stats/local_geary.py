@@ -57,7 +57,7 @@ def local_gearys_c(
     Geographical Analysis 51, 2019.
     """
     stack, valid = stack_of(maps, mask)
-    call = LocalCall(lattice_of(stack.shape[1:], lattice, weights), n_resamples, seed, "shared", alternative)
+    call = LocalCall(lattice_of(stack.shape[1:], lattice, weights), n_resamples, seed, alternative, "shared")
     return over("Local Geary's c", [stack], valid, call, _geary)
 
 

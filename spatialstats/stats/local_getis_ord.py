@@ -67,7 +67,7 @@ def local_g(
     """
     stack, valid = stack_of(maps, mask)
     base = lattice_of(stack.shape[1:], lattice, weights, "binary")
-    call = LocalCall(base, n_resamples, seed, draws, alternative)
+    call = LocalCall(base, n_resamples, seed, alternative, draws)
     if star:
         null = "all values, its own too, being put anywhere in any order"
         return over("Getis-Ord Gi*", [stack], valid, call, _star, null)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spatialstats.stats.resampling import Alternative
-from spatialstats.stats.tails import p_values, standardised_by
+from spatialstats.stats.resampling import Alternative, p_values
+from spatialstats.stats.tails import standardised_by
 from spatialstats.stats.wording import draws_of, finite
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from spatialstats.errors import InputError
 from spatialstats.stats.intervals import bootstrap_mean
-from spatialstats.stats.resampling import N_BOOTSTRAP, Alternative, checked, exceedances, p_value
+from spatialstats.stats.resampling import Alternative, checked, exceedances, p_value
 from spatialstats.stats.wording import draws_of, finite, number, p_text, with_interval
 
 if TYPE_CHECKING:
@@ -142,13 +142,13 @@ def location_test(
     null /= n
     scale = float(np.abs(values[rows][there[rows]]).max())
     sd = math.sqrt(float(np.nanvar(values[rows], 1).sum())) / n
-    interval = bootstrap_mean(per_image, seed, N_BOOTSTRAP, confidence=confidence)
+    interval = bootstrap_mean(per_image, seed, confidence=confidence)
     return LocationTest(
         observed=observed,
         expected=expected,
         effect=float(per_image.mean()),
-        low=interval.low if n > 1 else nan,
-        high=interval.high if n > 1 else nan,
+        low=interval.low,
+        high=interval.high,
         p_value=p_value(*exceedances(null, observed, scale), n_resamples, alternative),
         z=(observed - expected) / sd if sd > 1e-12 * scale else nan,
         n=n,

@@ -156,9 +156,9 @@ def pooled(
         observed=float(values.mean()) if n else nan,
         expected=float(expected.mean()) if n else nan,
         effect=interval.value,
-        low=interval.low if n > 1 else nan,
-        high=interval.high if n > 1 else nan,
-        p_value=normal_p(z, alternative) if p_value is None else p_value,
+        low=interval.low,
+        high=interval.high,
+        p_value=float(normal_p_values(np.asarray(z), alternative)) if p_value is None else p_value,
         pooled_z=z,
         n=n,
         n_left_out=n_left_out,
@@ -167,11 +167,6 @@ def pooled(
         alternative=alternative,
         images=images,
     )
-
-
-def normal_p(z: float, alternative: Alternative) -> float:
-    """p-value of a standard normal z."""
-    return float(normal_p_values(np.asarray(z), alternative))
 
 
 def varying(a: np.ndarray, b: np.ndarray) -> np.ndarray:

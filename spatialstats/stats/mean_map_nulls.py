@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -13,79 +11,19 @@ from scipy import stats
 from spatialstats import kernels
 from spatialstats.errors import InputError
 from spatialstats.stats.correction import benjamini_hochberg, benjamini_yekutieli
-from spatialstats.stats.inference_result import ClusterRow, MeanMapTest, Statistic
+from spatialstats.stats.inference_result import ClusterRow, MeanMapTest
+from spatialstats.stats.relabelled import Null, Options
 from spatialstats.stats.relabelling import Draws
-from spatialstats.stats.resampling import TIE, Alternative
+from spatialstats.stats.resampling import TIE, Alternative, of_tails, tail
 from spatialstats.stats.symmetry import symmetry_of
-from spatialstats.stats.welch import welch_freedom, welch_t
 
 FORMING_P = 0.001
 """Parametric p of the t that forms clusters, by default."""
-
 
 WELCH = (
     "t is Welch's, each group with its own variance: the p-values are exact where the groups are distributed "
     "alike, and approximate where only their means are equal, better the more images the smaller group has."
 )
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a test of mean maps is made; the names are those of `paired_test`."""
-
-    statistic: Statistic
-    alternative: Alternative
-    threshold: float | None
-    connectivity: int
-    parametric: bool
-    alpha: float
-    batch: int | None
-
-
-@dataclass(frozen=True)
-class Null:
-    """Maps (N, H, W) float64, what was done with them, and its relabellings."""
-
-    maps: np.ndarray
-    design: Literal["one-sample", "two-sample"]
-    draws: Draws
-    welch: bool = False
-
-    @property
-    def freedom(self) -> float | np.ndarray:
-        """Degrees of freedom of t; of Welch's in each pixel, NaN where nothing varies."""
-        if self.welch:
-            return welch_freedom(self.maps[: self.draws.n_first], self.maps[self.draws.n_first :])
-        return len(self.maps) - (1 if self.design == "one-sample" else 2)
-
-    def t(self) -> np.ndarray:
-        """The observed t map, float64 (H, W)."""
-        return np.asarray(self.t_of(self.draws.observed[None])[0])
-
-    def t_of(self, signs: np.ndarray) -> np.ndarray:
-        """The t maps of some relabellings, float64 (K, H, W)."""
-        if self.welch:
-            return welch_t(self.maps, signs)
-        held: np.ndarray = kernels.t_maps(self.maps, signs, design=self.design)
-        return held
-
-    def maxima(self, signs: np.ndarray, threshold: float, options: Options) -> kernels.ClusterMaxima:
-        """The largest cluster statistics of some relabellings."""
-        if self.welch:
-            return kernels.cluster_maxima(
-                self.t_of(signs), threshold, connectivity=options.connectivity,
-                alternative=options.alternative,
-            )  # fmt: skip
-        return kernels.cluster_null(
-            self.maps, signs, threshold, design=self.design, connectivity=options.connectivity,
-            alternative=options.alternative,
-        )  # fmt: skip
-
-    def enhanced(self, signs: np.ndarray, how: kernels.Enhancement) -> np.ndarray:
-        """The largest enhanced scores of some relabellings, float64 (K,)."""
-        if self.welch:
-            return np.asarray(kernels.tfce_maxima(self.t_of(signs), how))
-        return np.asarray(kernels.tfce_null(self.maps, signs, how, design=self.design))
 
 
 def tested(null: Null, effect: np.ndarray, what: str, options: Options) -> MeanMapTest:
@@ -96,9 +34,9 @@ def tested(null: Null, effect: np.ndarray, what: str, options: Options) -> MeanM
     rows: tuple[ClusterRow, ...] = ()
     threshold = math.nan
     if options.statistic == "max-t":
-        p = _share(_max_t(null, t, options), draws.count)
+        p = tail(_max_t(null, t, options), draws.count)
     elif options.statistic == "tfce":
-        p = _share(_tfce(null, t, options), draws.count)
+        p = tail(_tfce(null, t, options), draws.count)
     elif options.statistic.startswith("fdr"):
         p = _false_discoveries(null, t, options)
     else:
@@ -170,10 +108,6 @@ def reached(maxima: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.asarray(maxima.size - below, np.int64).reshape(values.shape)
 
 
-def _share(counts: np.ndarray, n_resamples: int) -> np.ndarray:
-    return np.asarray((counts + 1) / (n_resamples + 1), np.float64)
-
-
 def _summed(null: Null, batch: int | None, values: np.ndarray, maxima: Callable[[np.ndarray], np.ndarray]
             ) -> np.ndarray:  # fmt: skip
     counts = np.zeros(values.shape, np.int64)
@@ -185,10 +119,10 @@ def _summed(null: Null, batch: int | None, values: np.ndarray, maxima: Callable[
 def _forming(null: Null, options: Options) -> float:
     if options.threshold is not None:
         return options.threshold
-    tail = FORMING_P / 2 if options.alternative == "two-sided" else FORMING_P
+    part = FORMING_P / 2 if options.alternative == "two-sided" else FORMING_P
     freedom = np.asarray(null.freedom)
     known = freedom[np.isfinite(freedom)]
-    return float(stats.t.isf(tail, np.median(known) if known.size else 1.0))
+    return float(stats.t.isf(part, np.median(known) if known.size else 1.0))
 
 
 def _max_t(null: Null, t: np.ndarray, options: Options) -> np.ndarray:
@@ -226,7 +160,7 @@ def _clusters(
         null, options.batch, sizes,
         lambda signs: np.asarray(_size(null.maxima(signs, threshold, options), extent), np.float64),
     )  # fmt: skip
-    p = _share(counts, null.draws.count)
+    p = tail(counts, null.draws.count)
     rows = []
     for at, label in enumerate(found.label):
         inside = np.where(found.labels[0] == label, np.abs(t), -1.0)
@@ -257,9 +191,8 @@ def _pixel_p(null: Null, t: np.ndarray, options: Options) -> np.ndarray:
             drawn = null.t_of(signs)
             above += (drawn >= t - tie).sum(0)
             below += (drawn <= t + tie).sum(0)
-        upper, lower = _share(above, null.draws.count), _share(below, null.draws.count)
-    tails = {"two-sided": 2 * np.minimum(upper, lower), "greater": upper, "less": lower}
-    return np.asarray(np.minimum(1.0, tails[options.alternative]))
+        upper, lower = tail(above, null.draws.count), tail(below, null.draws.count)
+    return of_tails(upper, lower, options.alternative)
 
 
 def _false_discoveries(null: Null, t: np.ndarray, options: Options) -> np.ndarray:

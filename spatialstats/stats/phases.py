@@ -9,7 +9,7 @@ from scipy import fft
 
 from spatialstats.stats.map_statistics import standardised
 from spatialstats.stats.map_test import MapTest, pooled, varying
-from spatialstats.stats.resampling import TIE, Alternative, checked, p_value
+from spatialstats.stats.resampling import TIE, Alternative, checked, p_values
 
 BLOCK = 1 << 21  # phases held at once
 
@@ -116,12 +116,12 @@ def phase_test(
         null = amplitudes @ factors.T
         counts[:, 0] += (null >= values[:, None] - TIE).sum(1)
         counts[:, 1] += (null <= values[:, None] + TIE).sum(1)
-    p = [p_value(int(up), int(down), n_resamples, alternative) for up, down in counts]
+    p = p_values(counts[:, 0], counts[:, 1], n_resamples, alternative)
     return pooled(
         "phase",
         "Pearson",
         values,
-        np.array(p, np.float64),
+        p,
         np.zeros(n),
         sd,
         images,

@@ -1,4 +1,4 @@
-"""What all resampling tests share: alternatives, ties, p-values, and one bootstrap for many effects."""
+"""What all resampling tests share: alternatives, ties, and p-values from counts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Literal
 import numpy as np
 
 from spatialstats.errors import InputError, unknown
-from spatialstats.stats.intervals import BOOTSTRAP, Interval, resamples, tails
 
 Alternative = Literal["two-sided", "greater", "less"]
 ALTERNATIVES = ("two-sided", "greater", "less")
 TIE = 1e-12  # relative: sums of the same terms in another order count as equal
-N_BOOTSTRAP = 2000
 SIDES = {"two-sided": "differ", "greater": "are larger", "less": "are smaller"}
 
 
@@ -53,13 +51,27 @@ def exceedances(null: np.ndarray, observed: float, scale: float = 1.0) -> tuple[
     return int((null >= observed - tie).sum()), int((null <= observed + tie).sum())
 
 
-def p_value(n_greater: int, n_less: int, n_resamples: int, alternative: Alternative = "two-sided") -> float:
-    """Permutation p-value from exceedance counts, the observed arrangement counted as one more.
+def tail(counts: np.ndarray | int, n_resamples: int) -> np.ndarray:
+    """Share of the draws in a tail, the observed arrangement counted as one more."""
+    return np.asarray((np.asarray(counts) + 1) / (n_resamples + 1), np.float64)
+
+
+def of_tails(greater: np.ndarray, less: np.ndarray, alternative: Alternative) -> np.ndarray:
+    """The p-values of an alternative from both one-sided ones; two-sided is twice the smaller, at most 1."""
+    if alternative == "two-sided":
+        return np.asarray(np.minimum(1.0, 2 * np.minimum(greater, less)))
+    return np.asarray(greater if alternative == "greater" else less)
+
+
+def p_values(
+    n_greater: np.ndarray, n_less: np.ndarray, n_resamples: int, alternative: Alternative = "two-sided"
+) -> np.ndarray:
+    """Permutation p-values from exceedance counts, the observed arrangement counted as one more.
 
     Parameters
     ----------
-    n_greater, n_less : int
-        Resamples at or above, at or below the observed value.
+    n_greater, n_less : numpy.ndarray
+        Resamples at or above, at or below each observed value.
     n_resamples : int
         How many there were.
     alternative : {"two-sided", "greater", "less"}
@@ -70,47 +82,9 @@ def p_value(n_greater: int, n_less: int, n_resamples: int, alternative: Alternat
     B. Phipson, G. K. Smyth, *Permutation p-values should never be zero*, Statistical
     Applications in Genetics and Molecular Biology 9, 2010.
     """
-    greater, less = (n_greater + 1) / (n_resamples + 1), (n_less + 1) / (n_resamples + 1)
-    if alternative == "two-sided":
-        return min(1.0, 2 * min(greater, less))
-    return greater if alternative == "greater" else less
+    return of_tails(tail(n_greater, n_resamples), tail(n_less, n_resamples), alternative)
 
 
-def bootstrap_columns(
-    columns: np.ndarray, seed: int, n_resamples: int = N_BOOTSTRAP, *, confidence: float = 0.95
-) -> tuple[Interval, ...]:
-    """Means of several values of the same images, each with an interval, from one bootstrap.
-
-    Every draw resamples the images once for all columns, so that intervals of effects and of
-    their differences belong together.
-
-    Parameters
-    ----------
-    columns : numpy.ndarray
-        (n, K): K values of each image.
-    seed, n_resamples, confidence
-        As for `spatialstats.stats.intervals.bootstrap_mean`, whose interval this is.
-
-    Returns
-    -------
-    tuple of Interval
-        One a column; the ends are NaN with fewer than two images.
-    """
-    columns = np.asarray(columns, np.float64)
-    n, width = columns.shape
-    if not np.isfinite(columns).all():
-        raise InputError("the bootstrap needs finite values, got NaN or infinity: leave those images out.")
-    if n < 2:
-        value = columns[0] if n else np.full(width, math.nan)
-        return tuple(Interval(float(v), math.nan, math.nan, n, BOOTSTRAP) for v in value)
-    means = []
-    for rows in resamples(n, seed, n_resamples):
-        places = rows + n * np.arange(len(rows))[:, None]
-        counts = np.bincount(places.ravel(), minlength=n * len(rows)).reshape(len(rows), n)
-        # einsum adds in one fixed order; a BLAS may change its own with the number of threads.
-        means.append(np.einsum("bn,nk->bk", counts.astype(np.float64), columns) / n)
-    low, high = np.quantile(np.concatenate(means), tails(confidence, n), axis=0)
-    return tuple(
-        Interval(float(v), float(lo), float(hi), n, BOOTSTRAP)
-        for v, lo, hi in zip(columns.mean(0), low, high, strict=True)
-    )
+def p_value(n_greater: int, n_less: int, n_resamples: int, alternative: Alternative = "two-sided") -> float:
+    """`p_values` of a single test."""
+    return float(p_values(np.asarray(n_greater), np.asarray(n_less), n_resamples, alternative))

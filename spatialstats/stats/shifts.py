@@ -10,7 +10,7 @@ import numpy as np
 from scipy import fft
 
 from spatialstats.stats.map_test import MapTest, pooled, varying
-from spatialstats.stats.resampling import TIE, Alternative, checked, exceedances, p_value
+from spatialstats.stats.resampling import TIE, Alternative, checked, exceedances, p_value, p_values
 
 TIE_32 = 1e-5  # in units of the correlation: ten times what float32 transforms were seen to err
 BLOCK = 1 << 18  # pixels of a block: its transforms stay in the cache
@@ -68,7 +68,8 @@ def shift_test(
 
     blocks = list(_mapped(measure, np.split(images, range(width, n, width)) if n else [], workers))
     join = _joined(blocks, n_resamples)
-    p = [p_value(int(up) - 1, int(down) - 1, size - 1, alternative) for up, down in join.counts]
+    above, below = join.counts.T - 1  # the identity is the observed arrangement
+    p = p_values(above, below, size - 1, alternative)
     found, expected = join.values, np.full(n, 1.0 if masks else 0.0)
     null = join.null / max(1, n)
     counts = exceedances(null, float(found.mean()) if n else 0.0, tie / TIE)
@@ -76,7 +77,7 @@ def shift_test(
         "shift",
         "overlap lift" if masks else "Pearson",
         found,
-        np.array(p, np.float64),
+        p,
         expected,
         join.sd,
         images,

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialstats.errors import InputError
+from spatialstats.stats.bootstrap import bootstrap_columns
 from spatialstats.stats.correction import max_t
-from spatialstats.stats.intervals import Interval
+from spatialstats.stats.interval import Interval
 from spatialstats.stats.lift import Lift
 from spatialstats.stats.pair_sums import Pairs
 from spatialstats.stats.resampling import (
     Alternative,
-    bootstrap_columns,
     checked,
     exceedances,
     p_value,

@@ -30,7 +30,6 @@ from run_smoke import COMPILE_ERROR
 KINDS = ("barrier", "bound", "atomic", "index", "reduction", "width")
 ORDERS = tuple(f"{order}:{seed}" for order, seed in RUNS)
 STAGES = (("", ORDERS), ("thread", ("random:1",)), ("address,undefined", ("random:1",)))
-PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def some(planted: list[Mutant], each: int | None) -> list[Mutant]:
     return kept
 
 
-def main(names: list[str], each: int | None = None) -> int:
+def main(names: list[str], each: int | None = None, jobs: int = 2) -> int:
     """Run the mutants of the operations named (all without names); print a table."""
     survivors = total = 0
     thin = []
@@ -150,7 +149,7 @@ def main(names: list[str], each: int | None = None) -> int:
         every = mutants(name)
         planted = some(every, each)
         limit = 5 + 5 * baseline(name)
-        with ThreadPoolExecutor(PROCESSES) as pool:
+        with ThreadPoolExecutor(jobs) as pool:
             verdicts = pool.map(lambda mutant, limit=limit: noticed_by(mutant, limit), planted)
             for mutant, found in zip(planted, verdicts, strict=True):
                 print(
@@ -172,5 +171,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("operation", nargs="*")
     parser.add_argument("--each", type=int, help="how many of each kind and operation; all by default")
+    parser.add_argument("--jobs", type=int, default=2, help="how many are tried at a time")
     options = parser.parse_args()
-    sys.exit(main(options.operation, options.each))
+    sys.exit(main(options.operation, options.each, options.jobs))

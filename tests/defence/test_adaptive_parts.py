@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from math import comb
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -21,7 +19,6 @@ from spatialstats.defence.adaptive import (
     Threat,
     estimate,
     evaluate_adaptive,
-    mcnemar,
 )
 from spatialstats.defence.adaptive.estimate import nominal
 from spatialstats.defence.adaptive.job import Job
@@ -220,25 +217,34 @@ def test_a_decoy_is_one_part_of_the_budget(x: torch.Tensor) -> None:
 
 def test_an_estimate_counts_the_attacks_that_apply(x: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     module = sys.modules["spatialstats.defence.adaptive.estimate"]  # the package's name of it is the function
-    monkeypatch.setattr(module, "_timed", lambda call: 0.8)
+    monkeypatch.setattr(module, "_timed", lambda call, device: 0.8)
     classifier = Classifier(Plane(), batch_size=4)
     y = torch.from_numpy(classifier.predict(x))
-    found = estimate(Undefended(classifier), classifier, x, y, "linf:8/255", EFFORT, images=100)
+    defence, effort = Undefended(classifier), replace(EFFORT, curve=(0.5, 1.0, 4.0))
+    found = estimate(defence, classifier, x, y, "linf:8/255", effort, images=100)
     assert found.attacks == ("noise", "transfer", "square", "white-box")
     assert (found.tried, found.gradients) == (3 + 12 + 25, 12 + 12)
     each = 0.8 / 4  # of a prediction and of a gradient
-    plain, twice, curve = 40 + 24, 2 * (40 + 24 - 3), 12 + 12 + 12
-    assert found.seconds == pytest.approx(100 * each * (plain + twice + curve))
-    assert found.sentence.startswith("At most 1.2 hours: 4 attacks with up to 40 examples and 24 gradients")
+    # Three examples of noise are not doubled; the curve attacks twice, at budgets other than the threat's.
+    plain, twice, bare, curve = 40 + 24, 2 * (40 + 24 - 3), 40 + 24, 2 * (12 + 12 + 12)
+    assert found.seconds == pytest.approx(100 * each * (plain + twice + bare + curve))
+    assert found.sentence.startswith("At most 1.8 hours: 4 attacks with up to 40 examples and 24 gradients")
+    done = ("noise", "square", "square/doubled", "baseline", "curve/0.5/transfer", "curve/0.5/white-box")
+    rest = estimate(defence, classifier, x, y, "linf:8/255", effort, images=100, done=done)
+    assert found.seconds - rest.seconds == pytest.approx(100 * each * (3 + 25 + 2 * 25 + bare + 36))
 
 
-@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 5))
-def test_mcnemar_is_the_exact_binomial(only_a: int, only_b: int, both: int) -> None:
-    a = np.array([True] * only_a + [False] * only_b + [True] * both, bool)
-    b = np.array([False] * only_a + [True] * only_b + [True] * both, bool)
-    n, k = only_a + only_b, min(only_a, only_b)
-    tail = sum(comb(n, i) for i in range(k + 1)) / 2**n
-    assert mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
+def test_an_estimate_names_the_units_that_an_evaluation_does(x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=4)
+    y = torch.from_numpy(classifier.predict(x))
+    defence, effort = Undefended(classifier), replace(EFFORT, curve=(0.5, 1.0, 4.0))
+    done: list[str] = []
+    evaluate_adaptive(
+        defence, classifier, x, y, "linf:0.001", effort=effort, store=lambda key, _: done.append(key)
+    )
+    # A budget of 4 times next to nothing breaks no image either: no part of the curve is left out.
+    assert estimate(defence, classifier, x, y, "linf:0.001", effort, done=done).seconds == 0
+    assert estimate(defence, classifier, x, y, "linf:0.001", effort, done=done[:-1]).seconds > 0
 
 
 def test_a_damaged_outcome_is_refused() -> None:

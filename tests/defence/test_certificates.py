@@ -176,6 +176,15 @@ def test_the_cover_of_cifar10_is_the_papers() -> None:
     assert sorted({int(torch.nonzero(mask.any(1))[0]) for mask in masks}) == [0, 5, 10, 15, 20, 23]
 
 
+def test_the_family_is_of_the_images_asked_for_whatever_was_seen_last() -> None:
+    defence = PatchCleanser(lambda images: images.flatten(1)[:, :2], PATCH, per_axis=2)
+    assert torch.equal(defence.family((6, 6)), mask_cover((6, 6), PATCH, 2))  # before any image
+    for shape in ((6, 6), (8, 5), (6, 6)):
+        defence(torch.rand(2, 1, *shape))
+        assert torch.equal(defence.family((6, 6)), mask_cover((6, 6), PATCH, 2))
+        assert torch.equal(defence.family((8, 5)), mask_cover((8, 5), PATCH, 2))
+
+
 def test_a_fill_that_reads_hidden_pixels_is_refused() -> None:
     model, x, _ = toy(0)
     with pytest.raises(InputError, match="does not remove a patch"):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import comb
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from spatialstats.defence.adaptive import AdaptiveResult, Effort, evaluate_adaptive
@@ -18,7 +15,6 @@ from spatialstats.defence.checklist import Check, checklist, flagged
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.locate import Knowledge
 from spatialstats.defence.neutralized import NeutralizedModel
-from spatialstats.defence.paired_flags import better
 from spatialstats.defence.prior import Fixed
 from spatialstats.defence.rivals.plain import Undefended
 from spatialstats.errors import InputError
@@ -118,17 +114,6 @@ def by_name(checks: tuple[Check, ...]) -> dict[str, Check]:
     found = {one.name: one for one in checks}
     assert len(found) == len(checks)
     return found
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
-def test_the_paired_test_is_the_exact_binomial_one(pairs: list[tuple[bool, bool]]) -> None:
-    a, b = (np.array([pair[k] for pair in pairs], bool) for k in (0, 1))
-    one, other, p = better(a, b)
-    assert one == sum(not first and second for first, second in pairs)
-    assert other == sum(first and not second for first, second in pairs)
-    n = one + other
-    assert p == pytest.approx(sum(comb(n, k) for k in range(one, n + 1)) / 2**n, abs=1e-12)
 
 
 def test_a_plain_model_passes_and_every_item_says_why(

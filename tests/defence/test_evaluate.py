@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from spatialstats.defence.evaluate import (
+from spatialstats.defence.control_masks import (
     blob_masks,
-    choose_fill,
     derangement,
-    neutralization_row,
     scattered_masks,
     swapped_masks,
+    swapped_regions,
 )
+from spatialstats.defence.evaluate import choose_fill, neutralization_row
 from spatialstats.defence.locate import Knowledge
 from spatialstats.errors import InputError
 from spatialstats.stats.intervals import paired_difference, wilson
@@ -89,6 +89,19 @@ def test_no_image_keeps_its_own_mask_and_each_mask_is_used_once(n: int, seed: in
 
 def test_derangements_differ_between_seeds() -> None:
     assert len({tuple(derangement(6, seed)) for seed in range(60)}) > 30
+
+
+def test_only_images_with_a_region_swap_theirs() -> None:
+    masks = np.zeros((5, 4, 4), bool)
+    for row, at in ((0, 0), (2, 1), (3, 2)):
+        masks[row, at] = True
+    found = swapped_regions(masks, seed=3)
+    assert not found[[1, 4]].any()
+    assert found[[0, 2, 3]].any((1, 2)).all()
+    assert not (found & masks).any()  # never its own: the regions are disjoint
+    np.testing.assert_array_equal(found.sum(0), masks.sum(0))
+    masks[[2, 3]] = False
+    assert not swapped_regions(masks, seed=3).any()  # a lone region has no other to swap with
 
 
 def test_one_mask_cannot_be_swapped() -> None:

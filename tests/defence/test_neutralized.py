@@ -68,9 +68,9 @@ def test_the_model_sees_the_filled_images_and_is_left_alone(
     assert list(defended.parameters()) == []
     assert next(net.parameters()).dtype == torch.float32
     torch.testing.assert_close(defended(x), net(FILLS["inpaint"]()(x, mask)))
-    assert torch.equal(defended.family(), mask[None])
+    assert torch.equal(defended.family((8, 8)), mask[None])
     assert defended.knowledge == Knowledge("prior", "prior")
-    assert NeutralizedModel(net, Frequency()).family() is None
+    assert NeutralizedModel(net, Frequency()).family((8, 8)) is None
 
 
 def test_it_compiles_in_one_graph(net: nn.Module, x: torch.Tensor, mask: torch.Tensor) -> None:
@@ -221,5 +221,5 @@ def test_no_defence_is_the_model(net: nn.Module, x: torch.Tensor) -> None:
     assert torch.equal(plain(x), net(x))
     assert torch.equal(plain.relaxed(x), net(x))
     assert not bool(plain.located(x).any())
-    assert plain.family() is None
+    assert plain.family((8, 8)) is None
     assert repr(plain) == "Undefended(none)"

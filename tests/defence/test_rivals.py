@@ -113,7 +113,7 @@ def test_every_rival_sees_the_image_alone_and_comes_back_from_its_specification(
     defence = get_defence(name, net)
     assert defence.knowledge == Knowledge("blind", "blind", labels=False)
     assert defence.spec == name
-    assert defence.family() is None
+    assert defence.family((SIDE, SIDE)) is None
     assert list(defence.parameters()) == []
     again = get_defence(defence.spec, net)
     assert type(again) is type(defence)
@@ -340,7 +340,7 @@ def test_a_prior_mask_is_learnt_from_the_images_given() -> None:
     model = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 3)), batch_size=8)
     x = images(8)
     defence = get_defence("neutralize(locator=prior(fraction=0.2))", model, locate=(x, model.predict(x)))
-    family = defence.family()
+    family = defence.family((SIDE, SIDE))
     assert family is not None
     assert 0 < float(family.float().mean()) <= 0.2
     assert torch.equal(defence.located(x), family.expand(8, -1, -1))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +16,19 @@ import pytest
 import torch
 
 from spatialstats.data import Dataset
+from spatialstats.defence.adaptive.suite import LABELS
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.attackable import as_classifier
+from spatialstats.defence.defence import Defence
 from spatialstats.defence.registry import get_defence
-from spatialstats.engine.defences import run as engine
+from spatialstats.engine.defences import forecast as forecasts
+from spatialstats.engine.defences import units as engine
 from spatialstats.engine.defences.build import complete, static_attack
 from spatialstats.engine.defences.config import DefendConfig
 from spatialstats.engine.defences.run import Evaluation, defend
 from spatialstats.engine.defences.static import located, static_rows
 from spatialstats.engine.defences.store import Store
+from spatialstats.engine.defences.words import headline
 from spatialstats.engine.progress import Silent
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
@@ -91,6 +98,7 @@ def test_no_defended_number_stands_alone(folder: Path) -> None:
     assert neutralized["certified"] is None
     assert cleansed["certified"]["certified"]["value"] <= cleansed["adaptive"]["worst_case"]["value"] + 0.5
     assert results["headline"].startswith("Too weak to conclude")
+    assert results["headline"].count("Against 3x3 patch anywhere,") == 1
 
 
 def test_an_evaluation_that_was_cut_off_goes_on_to_the_same_results(
@@ -118,10 +126,109 @@ def test_an_evaluation_that_was_cut_off_goes_on_to_the_same_results(
     assert timeless(results_of(tmp_path / "run")) == timeless(results_of(folder))
 
 
+class Heard(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def told(first: Evaluation, out: Path, *, resume: bool = False) -> list[str]:
+    heard = Heard()
+    defend(replace(first, progress=heard), out, resume=resume)
+    return heard.said
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whatever is timed takes 10 minutes; which cells were measured."""
+    measured: list[str] = []
+    true = forecasts.estimate
+
+    def estimated(defence: Defence, *arguments: Any, **options: Any) -> Any:
+        measured.append(defence.name)
+        return true(defence, *arguments, **options)
+
+    estimates = sys.modules["spatialstats.defence.adaptive.estimate"]
+    monkeypatch.setattr(estimates, "_timed", lambda call, device: 600.0)
+    monkeypatch.setattr(forecasts, "attack_seconds", lambda *_: 600.0)
+    monkeypatch.setattr(forecasts, "estimate", estimated)
+    return measured
+
+
+def test_the_forecast_comes_first_and_counts_static_certified_and_adaptive_work(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path, slow: list[str]
+) -> None:
+    said = told(evaluation(classifier, dataset, defences=("patchcleanser(per_axis=2)",)), tmp_path / "run")
+    assert said[0].startswith("1 cell (defence x threat), 20 images, 6 of them attacked adaptively: at most ")
+    # A pass of one image takes 600 s / 6; chunks of 8, 8 and 4 images fill a micro-batch each.
+    hours, pass_ = 3600, 600 / 6
+    static = 3 * 16 * (600 + 2 * pass_ + 3 * pass_ + 3 * pass_) / hours
+    certificates = 20 * 4 * 5 / 2 * pass_ / hours
+    assert f"static {static:.1f} hours, certificates {certificates:.1f} hours, adaptive " in said[0]
+    assert slow == ["patchcleanser"]
+    skipped = {name for name, one in results_of(tmp_path / "run")["cells"][0]["adaptive"]["attacks"].items()
+               if one["skipped"]}  # fmt: skip
+    assert skipped
+    for name in skipped:
+        assert not any(LABELS[name] in text for text in said), f"{name} has nothing to attack, but was told"
+    assert any(LABELS["white-box"] in text for text in said)
+
+
+def test_cells_that_are_done_are_neither_measured_nor_made_again(
+    folder: Path, classifier: Classifier, dataset: Dataset, tmp_path: Path, slow: list[str]
+) -> None:
+    shutil.copytree(folder, tmp_path / "run")
+    (tmp_path / "run" / "results.json").unlink()
+    said = told(evaluation(classifier, dataset), tmp_path / "run", resume=True)
+    assert said == ["all 2 cells (defence x threat) are done: they are but put together."]
+    assert slow == []
+    assert timeless(results_of(tmp_path / "run")) == timeless(results_of(folder))
+    # With one cell gone, that one is done again, from what its units hold.
+    (tmp_path / "run" / "results.json").unlink()
+    (cell,) = (tmp_path / "run" / "units" / "cells").glob("patchcleanser*/*.json")
+    cell.unlink()
+    said = told(evaluation(classifier, dataset), tmp_path / "run", resume=True)
+    assert slow == ["patchcleanser"]
+    assert "1 cell (defence x threat); 1 of 2 are done, " in said[0]
+    assert "static" not in said[0]
+    assert "certificates" not in said[0]
+    assert len(said) == 1  # no attack was made again
+    assert timeless(results_of(tmp_path / "run")) == timeless(results_of(folder))
+
+
+def cell(threat: str, label: str, worst: float, gain: float) -> dict[str, Any]:
+    interval = {"value": worst, "low": worst - 0.1, "high": worst + 0.1}
+    adaptive = {"worst_case": interval, "undefended_worst_case": interval, "n": 50, "flags": [],
+                "gain_over_no_defence": {"low": gain}}  # fmt: skip
+    return {"threat": threat, "threat_text": threat, "label": label, "adaptive": adaptive}
+
+
+def test_the_headline_never_compares_threats() -> None:
+    cells = [
+        cell("linf", "JPEG", 0.9, 0.1),
+        cell("linf", "blur", 0.2, -0.1),
+        cell("patch", "JPEG", 0.3, -0.1),
+    ]
+    text = headline(cells, conclusive=True)
+    first, second = re.findall(r"Against \w+,.*?; [^.;]*\.", text)
+    assert "Against linf" in first
+    assert "best of 2 defences (JPEG) keeps 90.0 %" in first
+    assert "1 of 2 gain" in first
+    assert "Against patch" in second
+    assert "JPEG keeps 30.0 %" in second
+    assert "no gain over no defence is shown" in second
+    # The worst cases of one threat change nothing of what is said of another.
+    assert second in headline(cells[2:], conclusive=True)
+
+
 def test_a_folder_of_other_settings_is_refused(
     folder: Path, classifier: Classifier, dataset: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="is not empty"):
+    with pytest.raises(InputError, match="holds another evaluation of defences"):
         defend(evaluation(classifier, dataset), folder)
     with pytest.raises(InputError, match=r"other settings.*seed: 0, 1"):
         defend(evaluation(classifier, dataset, seed=1), folder, resume=True)
@@ -239,5 +346,5 @@ def test_the_report_holds_every_cell_and_asks_for_nothing_outside(folder: Path) 
     assert "no robustness claim" in page
     written = {path.name for path in write_defence_figures(folder)}
     assert {"accuracies.svg", "accuracies.png", "defences.csv"} <= written
-    with pytest.raises(InputError, match="holds no complete run"):
+    with pytest.raises(InputError, match="holds no complete evaluation of defences"):
         build_defence_report(folder / "units")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spatialstats.engine.files import write_json
 from spatialstats.engine.mask_files import MaskFiles
 from spatialstats.engine.merged import Merged
 from spatialstats.errors import InputError
@@ -58,6 +59,7 @@ def test_a_full_disk_is_told_with_the_way_on(tmp_path: Path, monkeypatch: pytest
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    write_json(tmp_path / "run" / "run.json", {})  # every job begins with it
     files = MaskFiles(tmp_path / "run" / "chunks" / "masks")
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(InputError, match=rf"the disk is full: .* --resume {tmp_path / 'run'}\."):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spatialstats.engine.config import Config, with_effort
+from spatialstats.engine.config import Config
 from spatialstats.engine.plan import PHASES, derive_seed, make_chunks, seeded_choice
 from spatialstats.errors import InputError
 
@@ -67,9 +67,9 @@ def test_rules_are_told_in_words() -> None:
 
 
 def test_given_settings_win_over_the_effort() -> None:
-    assert with_effort("quick").n == 100
-    assert with_effort("quick", n=7).n == 7
-    assert with_effort("full").n is None
+    assert Config.of_effort("quick").n == 100
+    assert Config.of_effort("quick", n=7).n == 7
+    assert Config.of_effort("full").n is None
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_settings_out_of_range_are_one_sentence(settings: dict[str, object], mes
 
 def test_unknown_effort_names_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'quick'"):
-        with_effort("quik")
+        Config.of_effort("quik")

@@ -14,7 +14,7 @@ import spatialstats
 from spatialstats.attacks import get_attack
 from spatialstats.data import Dataset
 from spatialstats.engine import run as engine
-from spatialstats.engine.rundir import read_arrays
+from spatialstats.engine.files import read_arrays
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
 
@@ -72,6 +72,28 @@ def test_tables_agree_with_the_results(finished: spatialstats.Result) -> None:
     inside = samples[samples[f"{name}.formed"]]
     area = sum(inside[f"{name}.area.{s}"].sum() for s in ("contested", "neutralizable"))
     assert roa["area"].sum() == pytest.approx(area * 256)
+
+
+def test_what_became_of_each_image_adds_up_to_the_accuracies(finished: spatialstats.Result) -> None:
+    samples = finished.samples
+    told = 0
+    for attack in finished.results["attacks"]:
+        name = attack["name"]
+        kept = samples.filter(regex=rf"^{name}\.(ceiling|defended)\.")
+        if not attack["ceilings"]:
+            assert kept.empty
+            continue
+        for region in ("neutralizable", "roa", "roi"):
+            assert samples[f"{name}.ceiling.{region}"].mean() == attack["ceilings"][region]["value"]
+        for row in attack["neutralization"]:
+            columns = kept.filter(regex=rf"\.defended\.{row['mask']}\.")
+            assert len(columns.columns) == (5 if row["mask"] == "prior" else 6)  # one mask has no swap
+            assert (columns.notna().to_numpy() == (samples["split"] == 2).to_numpy()[:, None]).all()
+            for column in columns:
+                of = row[column.rpartition(".")[2]]
+                assert (columns[column].mean(), columns[column].count()) == (of["value"], of["n"])
+                told += 1
+    assert told
 
 
 def test_maps_are_the_mean_of_what_the_masks_say(finished: spatialstats.Result) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from spatialstats.engine.config import Config
-from spatialstats.engine.rundir import RunDirectory, atomic, read_arrays, write_arrays, write_json
+from spatialstats.engine.files import atomic, job_folder, read_arrays, write_arrays, write_json
+from spatialstats.engine.job import read_results
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.errors import InputError
 
 PRINTS = {"data": "d", "model": "m"}
@@ -33,6 +35,37 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match=r"the disk is full: a\.npz could not be written, .* --resume"):
         write_arrays(tmp_path / "a.npz", {"x": np.ones(3)})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_names_the_folder_of_the_job(tmp_path: Path) -> None:
+    write_json(tmp_path / "run.json", {})
+    for place in ("results.json", "chunks/a.npz", "units/static/linf~3a8/00000.npz"):
+        assert job_folder(tmp_path / place) == tmp_path
+    assert job_folder(tmp_path.parent / "elsewhere" / "a.npz") == tmp_path.parent / "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "sentence"),
+    [
+        ("comparison", "run", "holds a comparison, no run: name a folder that `spatialstats analyze` wrote"),
+        ("defences", "run", "holds an evaluation of defences, no run"),
+        (None, "comparison", "holds a run, no comparison: name a folder that `spatialstats compare` wrote"),
+        ("run", "defences", "holds a run, no evaluation of defences"),
+    ],
+)
+def test_results_of_another_kind_are_refused(
+    tmp_path: Path, kind: str | None, wanted: str, sentence: str
+) -> None:
+    write_json(tmp_path / "results.json", {} if kind is None else {"kind": kind})
+    with pytest.raises(InputError, match=sentence):
+        read_results(tmp_path, wanted)
+    assert read_results(tmp_path) == read_results(tmp_path, kind or "run")
+
+
+def test_a_request_of_another_kind_is_not_continued(tmp_path: Path) -> None:
+    write_json(tmp_path / "run.json", {"kind": "defences", "config": {}})
+    with pytest.raises(InputError, match="holds no run: expected a folder that `spatialstats analyze` wrote"):
+        RunDirectory.create(tmp_path, Config(), PRINTS, resume=True)
 
 
 def test_nan_never_reaches_json(tmp_path: Path) -> None:

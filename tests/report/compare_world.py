@@ -11,7 +11,7 @@ import pandas as pd
 
 from spatialstats import kernels
 from spatialstats.engine.config import Config
-from spatialstats.engine.rundir import write_arrays, write_json
+from spatialstats.engine.files import write_arrays, write_json
 from spatialstats.segments import SEGMENTS
 from spatialstats.stats.intervals import proportion
 
@@ -28,9 +28,13 @@ def write_run(
     attacks: tuple[str, ...] = ("pgd-linf", "patch"),
     digests: bool = True,
     kept: int | None = None,
+    one_by_one: bool = True,
     **settings: Any,
 ) -> Path:
-    """A run on numbered images; `bump` is how much more damage the upper left quarter takes."""
+    """A run on numbered images; `bump` is how much more damage the upper left quarter takes.
+
+    Without `one_by_one` it is as earlier versions wrote it, without what became of each image afterwards.
+    """
     rng = np.random.default_rng(seed)
     n, shape = len(images), (SIDE, SIDE)
     labels = np.array(images) % 3
@@ -39,7 +43,8 @@ def write_run(
     samples = {"row": np.arange(n), "index": np.array(images), "label": labels}
     if digests:
         samples["digest"] = [hashlib.sha256(str(image).encode()).hexdigest()[:32] for image in images]
-    samples |= {"split": np.full(n, 2), "prediction": prediction, "correct": correct}
+    split = np.array(images) % 4 % 3  # half of them "locate"
+    samples |= {"split": split, "prediction": prediction, "correct": correct}
     rows = np.sort(rng.permutation(n)[: kept or n])
     importance = rng.gamma(2, 1, (n, *shape))
     roi = importance > np.quantile(importance, 0.7, axis=(1, 2), keepdims=True)
@@ -61,6 +66,10 @@ def write_run(
             f"{name}.area.{s}": np.where(correct, (0.5, 0.1, 0.2, 0.2)[i], np.nan)
             for i, s in enumerate(SEGMENTS)
         }
+        if one_by_one:
+            samples |= {f"{name}.ceiling.{r}": rng.random(n) < 0.4 for r in ("neutralizable", "roa", "roi")}
+            hits = pd.arrays.BooleanArray(rng.random(n) < 0.5, split != 2)
+            samples[f"{name}.defended.roa.neutralized"] = hits
         held |= {f"{name}/effect": (-damage / 20)[rows].astype(np.float16), f"{name}/formed": correct[rows]}
         held |= {f"{name}/energy": (damage / 100)[rows].astype(np.float16)}
         held |= {f"{name}/roa": kernels.pack((roa & correct[:, None, None])[rows])}

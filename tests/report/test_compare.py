@@ -14,10 +14,11 @@ from compare_world import SIDE, write_run
 from typer.testing import CliRunner
 
 from spatialstats.cli import app
-from spatialstats.engine.compare_maps import FEWEST_HITS
-from spatialstats.engine.compare_pairing import pair, side
+from spatialstats.comparison import compare
+from spatialstats.engine.comparison.maps import FEWEST_HITS
+from spatialstats.engine.comparison.pairing import pair, side
 from spatialstats.errors import InputError
-from spatialstats.report.compare import build_compare_report, compare
+from spatialstats.report.compare import build_compare_report
 from spatialstats.report.palette import LIGHT
 from spatialstats.stats import paired_difference
 
@@ -115,8 +116,13 @@ def test_effects_are_paired_where_the_run_holds_each_image(
         shares.append(contested.sum() / columns.sum())
     assert frame.loc["shapley.contested", ["a", "b"]].tolist() == pytest.approx(shares)
     assert frame.loc["shapley.contested", "n"] == ok.sum()
-    assert frame["paired"].to_dict() == {key: not key.startswith("ceiling") for key in frame.index}
-    assert "Unpaired" in comparison.sentence
+    assert frame["paired"].all()
+    assert "npaired" not in comparison.sentence
+    kept = [one.loc[both, "pgd-linf.ceiling.roa"].to_numpy() for one in tables]
+    wanted = paired_difference(*kept)
+    assert frame.loc["ceiling.roa", ["a", "b", "difference", "low", "high"]].tolist() == pytest.approx(
+        [kept[0].mean(), kept[1].mean(), wanted.value, wanted.low, wanted.high]
+    )
     assert frame.loc["lift_excess", "difference"] == pytest.approx(
         frame.loc["lift_excess", "a"] - frame.loc["lift_excess", "b"]
     )
@@ -253,6 +259,33 @@ def test_a_defended_accuracy_never_stands_alone(found: tuple[Any, Path]) -> None
     page = (out / "report.html").read_text()
     assert "Static: no robustness claim." in page
     assert "knowledge: RoI oracle, RoA oracle, labels used; no defence could have it" in page
+
+
+def test_defended_accuracies_are_paired_on_the_shared_images_of_the_report_split(
+    found: tuple[Any, Path], runs: dict[str, Path]
+) -> None:
+    comparison, out = found
+    tables = [pd.read_parquet(runs[name] / "samples.parquet").set_index("index") for name in "ab"]
+    both = [i for i in tables[0].index if i in tables[1].index and tables[0].loc[i, "split"] == 2]
+    hits = [one.loc[both, "pgd-linf.defended.roa.neutralized"].to_numpy(bool) for one in tables]
+    wanted, row = paired_difference(*hits), comparison.defended[0]["difference"]
+    assert (row["n"], row["paired"]) == (len(both), True)
+    assert [row["difference"], row["low"], row["high"]] == pytest.approx(
+        [wanted.value, wanted.low, wanted.high]
+    )
+    assert f"image by image, n = {len(both)}" in (out / "report.html").read_text()
+
+
+def test_what_an_older_run_does_not_keep_one_by_one_is_called_unpaired(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    older = write_run(tmp_path / "older", list(range(120)), seed=11, model="net-o", one_by_one=False)
+    comparison = compare(runs["a"], older, out=tmp_path / "out", n_resamples=19)
+    frame = comparison.to_frame().set_index("key")
+    assert frame["paired"].to_dict() == {key: not key.startswith("ceiling") for key in frame.index}
+    assert "Unpaired, since a run of an earlier version keeps no value of each image" in comparison.sentence
+    assert not comparison.defended[0]["difference"]["paired"]
+    assert ", unpaired, n = " in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_command_prints_the_sentence_or_json(runs: dict[str, Path], tmp_path: Path) -> None:

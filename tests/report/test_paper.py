@@ -13,9 +13,11 @@ import pytest
 from synthetic import make_run
 from typer.testing import CliRunner
 
+from spatialstats.attacks import list_attacks
 from spatialstats.cli import app
 from spatialstats.engine.config import Config
 from spatialstats.errors import InputError
+from spatialstats.importance import list_importance
 from spatialstats.report.paper import paper_kit
 from spatialstats.report.paper_latex import escape
 from spatialstats.report.paper_references import (
@@ -40,7 +42,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results["others"] = [{"name": "an_other", "comparable": True}]
     (path / "results.json").write_text(json.dumps(results))
     parts = "pgd-linf=PgdLinf(epsilon=0.0313725, steps=10, alpha=0.00784313725490196, random_start=True); "
-    (path / "run.json").write_text(json.dumps({"parts": f"{parts}importance=IntegratedGradients(steps=4)"}))
+    (path / "run.json").write_text(
+        json.dumps({"config": {}, "parts": f"{parts}importance=IntegratedGradients(steps=4)"})
+    )
     return path
 
 
@@ -94,7 +98,11 @@ def test_each_row_of_a_table_has_its_columns(kit: Path) -> None:
         columns, body = block
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
         assert len(rows) > 1
-        assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
+        headed = rf"\multicolumn{{{len(columns)}}}{{l}}{{"  # a row that is one heading over all columns
+        widths = [
+            len(columns) if row.startswith(headed) else len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows
+        ]
+        assert set(widths) == {len(columns)}
 
 
 def test_exactly_the_cited_works_are_in_the_bibliography(kit: Path) -> None:
@@ -116,6 +124,8 @@ def test_every_reference_is_whole_and_can_be_cited() -> None:
     assert balanced(bibliography(REFERENCES))
     for table in (OF_ATTACK, OF_DATA, OF_FILL, OF_IMPORTANCE):
         assert set(table.values()) <= set(REFERENCES)
+    assert set(OF_ATTACK) == set(list_attacks()) - {"noise"}
+    assert set(OF_IMPORTANCE) == set(list_importance())
 
 
 def test_the_paragraph_tells_the_runs_own_settings(kit: Path, run: Path) -> None:
@@ -141,16 +151,19 @@ def test_the_paragraph_tells_the_runs_own_settings(kit: Path, run: Path) -> None
 
 def test_a_defended_accuracy_stands_with_all_it_needs(kit: Path) -> None:
     head = (kit / "table.tex").read_text().split(r"\label{tab:neutralization}")[1]
-    first = head.split(r"\toprule")[1].splitlines()[1]
-    for column in ("knowledge", "clean", "clean, neutralized", "ceiling", "swapped mask", "$n$"):
-        assert column in first
+    columns, _, group, row = head.split(r"\toprule")[1].splitlines()[1:5]
+    for column in ("knowledge", r"clean,\\neutralized", "ceiling", "swapped mask"):
+        assert column in columns
+    for number in ("clean 9", "attacked ", "$n$ = "):
+        assert number in group
+    assert row.startswith("roa-minus-roi & ")
     assert "static numbers, no claim of robustness" in (kit / "table.tex").read_text()
 
 
-def test_figures_are_svg_alone(kit: Path) -> None:
-    names = {file.name for file in (kit / "figures").iterdir()}
-    assert {"shares.svg", "densities.svg"} <= names
-    assert all(name.endswith(".svg") for name in names)
+def test_every_figure_is_an_svg_and_a_pdf(kit: Path) -> None:
+    kinds = {kind: {file.stem for file in (kit / "figures").glob(f"*.{kind}")} for kind in ("svg", "pdf")}
+    assert {"shares", "densities"} <= kinds["svg"] == kinds["pdf"]
+    assert len(list((kit / "figures").iterdir())) == 2 * len(kinds["svg"])
 
 
 def test_it_compiles(kit: Path, tmp_path: Path) -> None:
@@ -159,8 +172,10 @@ def test_it_compiles(kit: Path, tmp_path: Path) -> None:
     )
     if not engine:
         pytest.skip("there is no LaTeX on the PATH: its structure is tested above")
-    for file in kit.glob("*.*"):
-        shutil.copy(file, tmp_path)
+    shutil.copytree(kit, tmp_path, dirs_exist_ok=True)
+    source = tmp_path / "paper.tex"
+    shown = r"\includegraphics[width=\linewidth]{figures/shares} \ref{tab:where}, \ref{tab:neutralization}"
+    source.write_text(source.read_text().replace(r"\bibliographystyle", shown + "\n\\bibliographystyle"))
     steps: list[list[str]] = [[engine, "paper.tex"]]
     if engine != "tectonic":
         call = [engine, "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
@@ -168,6 +183,8 @@ def test_it_compiles(kit: Path, tmp_path: Path) -> None:
     for step in steps:
         done = subprocess.run(step, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:]
+        assert "Warning--" not in done.stdout  # bibtex, of a field that is missing
+    assert not re.findall(r"(?:Citation|Reference) .* undefined", done.stdout)
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
 
 

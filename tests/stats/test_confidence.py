@@ -111,7 +111,7 @@ def test_skewed_maps_are_covered_by_resampled_images_and_not_by_signs() -> None:
         found = confidence_set(maps, math.exp(1.5), n_resamples=199, seed=run)  # exp(1 + variance / 2)
         missed += not holds(found, truth)
         field = field_of(maps.reshape(36, -1), math.exp(1.5))
-        signed = largest_deviations(*boundary_residuals((field,), truth.shape), run, 199, None, signs=True)
+        signed = largest_deviations(*boundary_residuals((field,), truth.shape), run, 199, None, drawn="signs")
         q = quantile_of(signed, 0.95)
         right = ((found.distance >= q) <= truth).all() and (truth <= (found.distance >= -q)).all()
         with_signs += not right
@@ -235,13 +235,16 @@ def test_results_say_what_they_mean_and_fit_json_and_tables() -> None:
     for words in (
         "attack density > 1: certain at ",
         "With 95 % confidence",
-        "99 draws of signs over 14 images",
+        "99 draws that resample 14 images",
         "thresholds fixed before looking",
         "it does not say that a single image",
         "With 14 images the confidence is approximate",
     ):
         assert words in found.sentence
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["n_certain"] == found.certain.sum()
+    masks = confidence_set(maps > 1, 0.5, n_resamples=99)
+    assert "99 draws of signs over 14 images" in masks.sentence
+    assert (found.to_dict()["drawn"], masks.to_dict()["drawn"]) == ("images", "signs")
     frame = found.to_frame()
     assert frame["grade"].value_counts().get("certain", 0) == found.certain.sum()
     assert list(frame.columns) == ["row", "column", "density", "distance", "grade"]

@@ -65,6 +65,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "group_test": lambda: tools.group_test(A, B, n_resamples=DRAWS),
     "confidence_set": lambda: tools.confidence_set(ROI, 0.25, n_resamples=DRAWS),
     "confidence_difference": lambda: tools.confidence_difference(ROI, ROA, 0.25, 0.25, n_resamples=DRAWS),
+    "mcnemar_test": lambda: tools.mcnemar_test(ROI[:, 4, 4], ROA[:, 4, 4]),
     "interval": lambda: tools.mean_interval(A.mean((1, 2))),
     "difference of ratios": lambda: tools.ratio_difference(
         (ROI.sum((1, 2)), np.full(N, PIXELS)), (ROA.sum((1, 2)), np.full(N, PIXELS)), n_resamples=DRAWS
@@ -110,7 +111,8 @@ def test_the_sentence_says_everything(made: dict[str, Any], name: str) -> None:
     assert any(word in sentence for word in LIMITS), sentence
     drawn = f"{DRAWS} draws" in sentence or f"{DRAWS} permutations" in sentence
     assert drawn or any(
-        word in sentence for word in ("analytic", "Nothing was tested", "bootstrap", "all that there are")
+        word in sentence
+        for word in ("analytic", "Nothing was tested", "bootstrap", "all that there are", "needs no draws")
     ), sentence
     assert not any(word in sentence for word in ("nan", "inf ", "None")), sentence
 

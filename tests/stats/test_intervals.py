@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import binomtest, ttest_1samp
 
 from spatialstats.errors import InputError
-from spatialstats.stats import intervals
+from spatialstats.stats import bootstrap
 from spatialstats.stats.intervals import (
     Interval,
     bootstrap_mean,
@@ -76,7 +76,7 @@ def test_a_bootstrap_draw_depends_on_seed_and_number_alone(monkeypatch: pytest.M
     whole = np.concatenate(list(resamples(7, 5, 40)))
     assert whole.min() >= 0
     assert whole.max() <= 6
-    monkeypatch.setattr(intervals, "BLOCK", 21)
+    monkeypatch.setattr(bootstrap, "BLOCK", 21)
     np.testing.assert_array_equal(np.concatenate(list(resamples(7, 5, 40))), whole)
     np.testing.assert_array_equal(np.concatenate(list(resamples(7, 5, 11))), whole[:11])
     assert (np.concatenate(list(resamples(7, 6, 40))) != whole).any()

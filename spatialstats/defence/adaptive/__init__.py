@@ -7,7 +7,7 @@ from spatialstats.defence.adaptive.effort import EFFORTS, Effort
 from spatialstats.defence.adaptive.estimate import Estimate, estimate
 from spatialstats.defence.adaptive.evaluate import evaluate_adaptive
 from spatialstats.defence.adaptive.outcome import Outcome
-from spatialstats.defence.adaptive.result import AdaptiveResult, CurvePoint, mcnemar
+from spatialstats.defence.adaptive.result import AdaptiveResult, CurvePoint
 from spatialstats.defence.adaptive.suite import ATTACKS, LABELS, run_attack_on
 from spatialstats.defence.adaptive.threat import Threat
 
@@ -24,7 +24,6 @@ __all__ = [
     "allowance",
     "estimate",
     "evaluate_adaptive",
-    "mcnemar",
     "run_attack_on",
     "run_baseline",
 ]

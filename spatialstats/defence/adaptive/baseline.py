@@ -15,7 +15,7 @@ from spatialstats.defence.adaptive.gradient_free import square
 from spatialstats.defence.adaptive.job import Job, attempted
 from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.screening import Screened, screen
-from spatialstats.defence.adaptive.suite import verdict
+from spatialstats.defence.adaptive.suite import outcome, verdict
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.rivals.plain import Undefended
@@ -59,7 +59,7 @@ def run_baseline(
     """
     target = Target(Undefended(classifier), classifier, len(x), draws=1, seed=seed)
     target.probe(x)
-    rows = torch.arange(len(x))
+    rows = torch.arange(len(x), device=x.device)
     with target.watched():
         right = verdict(target, x, y, rows, 0)
         shares = replace(effort, passes=10**9)
@@ -83,15 +83,11 @@ def run_baseline(
         robust = right.clone()
         hit = (right & torch.isfinite(best.margin)).nonzero()[:, 0]
         robust[hit] = verdict(target, best.x_adv[hit], y[hit], hit, 0)
-    return Outcome(
-        "baseline",
-        robust.numpy(),
-        best.margin.numpy().astype(np.float32),
-        spent.numpy(),
-        target.gradients.numpy().copy(),
-        target.passes,
-        0.0,
-        "",
-        {"threat": threat.spec, "effort": effort.name, "seed": seed, "tried": tried, "gradients": gradients},
-        best.x_adv.numpy(),
-    )
+    setting = {
+        "threat": threat.spec,
+        "effort": effort.name,
+        "seed": seed,
+        "tried": tried,
+        "gradients": gradients,
+    }
+    return outcome("baseline", target, best, robust, spent, setting)

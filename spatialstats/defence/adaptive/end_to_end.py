@@ -37,7 +37,7 @@ def white_box(job: Job, one: Round, rows: torch.Tensor) -> Best:
             rows,
             job.steps,
         )
-    best, start, left = Best.of(job.x[rows]), one.start[rows], torch.arange(len(rows))
+    best, start, left = Best.of(job.x[rows]), one.start[rows], torch.arange(len(rows), device=rows.device)
     for k, temperature in enumerate(TEMPERATURES):
         share = job.steps * (k + 1) // len(TEMPERATURES) - job.steps * k // len(TEMPERATURES)
         own = rows[left]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +11,20 @@ import torch
 
 from spatialstats.attacks.dlr import dlr
 from spatialstats.defence.adaptive.effort import Effort
+from spatialstats.defence.adaptive.evaluate import ON_THE_CURVE, ONCE
 from spatialstats.defence.adaptive.job import Job
 from spatialstats.defence.adaptive.screening import Screened
 from spatialstats.defence.adaptive.suite import ATTACKS, why_not
-from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.adaptive.target import Target, Value, placed
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
+from spatialstats.defence.rivals.plain import Undefended
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
 
 __all__ = ["Estimate", "estimate"]
 
-DOUBLED, CURVE = 2.0, ("transfer", "white-box")
+DOUBLED = 2.0
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class Estimate:
     Parameters
     ----------
     seconds : float
-        Altogether, on this machine.
+        Of everything that is not done yet, the undefended baseline included, on this machine.
     tried, gradients : int
         Of one image, over all attacks of the plain budget.
     seconds_of_a_prediction, seconds_of_a_gradient : float
-        Measured, of one image.
+        Measured, of one image, through the defence.
+    seconds_of_a_bare_prediction, seconds_of_a_bare_gradient : float
+        Likewise, of the undefended model.
     attacks : tuple of str
         Which apply.
     """
@@ -45,6 +50,8 @@ class Estimate:
     gradients: int
     seconds_of_a_prediction: float
     seconds_of_a_gradient: float
+    seconds_of_a_bare_prediction: float
+    seconds_of_a_bare_gradient: float
     attacks: tuple[str, ...]
 
     @property
@@ -54,8 +61,8 @@ class Estimate:
         span = f"{hours:.1f} hours" if hours >= 1 else f"{max(1.0, self.seconds / 60):.0f} minutes"
         return (
             f"At most {span}: {len(self.attacks)} attacks with up to {self.tried} examples and "
-            f"{self.gradients} gradients an image, twice the budget on what resists, and the curve; "
-            "images that are broken early cost less."
+            f"{self.gradients} gradients an image, as many on the undefended model, twice the budget on what "
+            "resists, and the curve; images that are broken early cost less."
         )
 
 
@@ -68,6 +75,7 @@ def estimate(
     effort: Effort | str = "default",
     *,
     images: int | None = None,
+    done: Collection[str] = (),
 ) -> Estimate:
     """Measure a few passes and multiply.
 
@@ -79,30 +87,47 @@ def estimate(
         A few images and labels are enough.
     images : int, optional
         How many will be attacked; the effort's number when left out.
+    done : collection of str
+        Keys of the units that need not be done again; see `evaluate_adaptive`.
     """
     threat, effort = Threat.parse(threat), Effort.named(effort)
-    few = classifier.as_images(x)[:8].cpu()
-    labels = torch.as_tensor(y, dtype=torch.int64)[:8]
+    few, labels = placed(classifier, x, y, 8)
     target = Target(defence, classifier, len(few), draws=effort.draws, seed=0)
     target.probe(few)
-    rows = torch.arange(len(few))
+    rows = torch.arange(len(few), device=few.device)
 
     def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
         return dlr(defence.relaxed(part), labels[index]), None
 
-    forward = _timed(lambda: target.logits(few, rows)) / len(few)
-    backward = _timed(lambda: target.gradient(value, few, rows)) / len(few) / target.draws
-    job = Job(target, few, labels, threat, effort, 0, torch.ones(len(few), dtype=torch.bool), _no_screening)
+    def bare(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return dlr(classifier.logits(part), labels[index]), None
+
+    def seconds_of(asked: Target, climbed: Value) -> tuple[float, float]:
+        forward = _timed(lambda: asked.logits(few, rows), few.device) / len(few)
+        took = _timed(lambda: asked.gradient(climbed, few, rows), few.device)
+        return forward, took / len(few) / asked.draws
+
+    forward, backward = seconds_of(target, value)
+    undefended = seconds_of(Target(Undefended(classifier), classifier, len(few), draws=1, seed=0), bare)
+    job = Job(
+        target, few, labels, threat, effort, 0, torch.ones_like(labels, dtype=torch.bool), _no_screening
+    )
     names = tuple(name for name in ATTACKS if not why_not(name, job))
     spent = {name: nominal(name, job) for name in names}
-    seconds = {name: forward * tried + backward * slopes for name, (tried, slopes) in spent.items()}
-    total = sum(seconds.values())
-    if effort.doubling:
-        total += sum(DOUBLED * took for name, took in seconds.items() if name not in ("noise", "screening"))
-    total += len(effort.curve) * sum(seconds.get(name, 0.0) for name in CURVE)
-    n = images or effort.images
     tried, slopes = (sum(part[k] for part in spent.values()) for k in (0, 1))
-    return Estimate(total * n, tried, slopes, forward, backward, names)
+    seconds = {name: forward * asked + backward * climbed for name, (asked, climbed) in spent.items()}
+    units = dict(seconds)
+    if effort.doubling:
+        units |= {f"{name}/doubled": DOUBLED * took for name, took in seconds.items() if name not in ONCE}
+    units["baseline"] = undefended[0] * tried + undefended[1] * slopes
+    seen = {threat}
+    for factor in effort.curve:
+        at = threat.scaled(factor, few.shape)
+        if at not in seen:
+            seen.add(at)
+            units |= {f"curve/{factor:g}/{name}": seconds.get(name, 0.0) for name in ON_THE_CURVE}
+    total = sum(took for key, took in units.items() if key not in done)
+    return Estimate(total * (images or effort.images), tried, slopes, forward, backward, *undefended, names)
 
 
 def _no_screening() -> Screened:
@@ -128,9 +153,11 @@ def nominal(name: str, job: Job) -> tuple[int, int]:
     return asked * draws, steps * many * draws
 
 
-def _timed(call: Any) -> float:
-    """Seconds of a second call; the first one warms up."""
-    call()
-    began = time.perf_counter()
-    call()
+def _timed(call: Callable[[], Any], device: torch.device) -> float:
+    """Seconds of a second call, until the device is done with it; the first one warms up."""
+    for _ in range(2):
+        began = time.perf_counter()
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
     return time.perf_counter() - began

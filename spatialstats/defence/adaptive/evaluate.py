@@ -14,7 +14,7 @@ from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.result import NEAR_ZERO, AdaptiveResult, CurvePoint
 from spatialstats.defence.adaptive.suite import ATTACKS, LABELS, Shared, run_attack_on, survivors, verdict
-from spatialstats.defence.adaptive.target import Target
+from spatialstats.defence.adaptive.target import Target, placed
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.rivals.plain import Undefended
@@ -24,6 +24,7 @@ from spatialstats.models import Classifier
 __all__ = ["evaluate_adaptive"]
 
 ON_THE_CURVE = ("transfer", "white-box")
+ONCE = ("noise", "screening")  # not tried again with twice the budget
 Progress = Callable[[str], None]
 Store = Callable[[str, Outcome], None]
 
@@ -65,7 +66,7 @@ def evaluate_adaptive(
     store : callable, optional
         Gets the key and the outcome of every unit as soon as it is there.
     progress : callable, optional
-        Gets a sentence before each unit.
+        Gets a sentence before each unit that has something to attack.
 
     Returns
     -------
@@ -83,8 +84,7 @@ def evaluate_adaptive(
     three kinds, of the units before it.  On a defence that draws, an image's row decides its draws.
     """
     threat, effort = Threat.parse(threat), Effort.named(effort)
-    images = classifier.as_images(x)[: effort.images].cpu()
-    labels = torch.as_tensor(np.asarray(y), dtype=torch.int64)[: effort.images]
+    images, labels = placed(classifier, x, y, effort.images)
     if len(images) == 0 or len(images) != len(labels):
         raise InputError(
             f"an adaptive evaluation needs images with one label each, got {len(images)} and {len(labels)}."
@@ -97,9 +97,8 @@ def evaluate_adaptive(
     known, say = dict(done or {}), progress or (lambda _: None)
     shared: Shared = []
 
-    def unit(key: str, text: str, run: Callable[[], Outcome]) -> Outcome:
+    def unit(key: str, run: Callable[[], Outcome]) -> Outcome:
         if key not in known:
-            say(text)
             known[key] = run()
             if store is not None:
                 store(key, known[key])
@@ -113,12 +112,28 @@ def evaluate_adaptive(
     def attack(name: str, at: Threat, how: Effort, key: str, only: np.ndarray | None = None) -> Outcome:
         text = f"{defence.name}, {at.text}: {LABELS[name]} ({how.name})"
         own = int(derived(seed, how.steps * 10_000 + how.queries))
-        return unit(
-            key,
-            text,
-            lambda: run_attack_on(
-                name, defence, classifier, images, labels, at, how, own, only=only, shared=shared
-            ),
+
+        def run() -> Outcome:
+            return run_attack_on(
+                name,
+                defence,
+                classifier,
+                images,
+                labels,
+                at,
+                how,
+                own,
+                only=only,
+                shared=shared,
+                begins=lambda: say(text),
+            )
+
+        return unit(key, run)
+
+    def bare() -> Outcome:
+        say(f"no defence, {threat.text}: {tried} examples and {gradients} gradients an image")
+        return run_baseline(
+            classifier, images, labels, threat, effort, seed, tried=tried, gradients=gradients
         )
 
     outcomes = {name: attack(name, threat, effort, name) for name in chosen}
@@ -128,16 +143,10 @@ def evaluate_adaptive(
     if effort.doubling:
         again = effort.doubled()
         for name, one in outcomes.items():
-            if one.ran and name not in ("noise", "screening"):
+            if one.ran and name not in ONCE:
                 doubled[name] = attack(name, threat, again, f"{name}/doubled", kept)
     tried, gradients = allowance(list(outcomes.values()))
-    baseline = unit(
-        "baseline",
-        f"no defence, {threat.text}: {tried} examples and {gradients} gradients an image",
-        lambda: run_baseline(
-            classifier, images, labels, threat, effort, seed, tried=tried, gradients=gradients
-        ),
-    )
+    baseline = unit("baseline", bare)
     both = survivors([*outcomes.values(), *doubled.values()], randomized=defence.randomized) & clean
     curve = _curve(defence, threat, effort, images, clean, both, attack)
     return AdaptiveResult(
@@ -163,7 +172,7 @@ def _right(
     """bool (N,): right without an attack, in one draw."""
     target = Target(defence, classifier, len(x), draws=1, seed=seed)
     target.probe(x)
-    return verdict(target, x, y, torch.arange(len(x)), seed).numpy()
+    return verdict(target, x, y, torch.arange(len(x), device=x.device), seed).cpu().numpy()
 
 
 def _curve(

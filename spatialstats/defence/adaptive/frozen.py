@@ -24,7 +24,7 @@ def clean_mask(job: Job, one: Round, rows: torch.Tensor) -> Best:
 
 def attacked_mask(job: Job, one: Round, rows: torch.Tensor) -> Best:
     """The masks are held where they lie on attacked images, and moved after each part of the climb."""
-    best, start, left = Best.of(job.x[rows]), one.start[rows].clone(), torch.arange(len(rows))
+    best, start, left = Best.of(job.x[rows]), one.start[rows], torch.arange(len(rows), device=rows.device)
     masks = job.clean_masks.clone()
     for k in range(FREEZES):
         own = rows[left]
@@ -45,11 +45,11 @@ def every_mask(job: Job, one: Round, rows: torch.Tensor) -> Best:
     Without a family these are no mask, the clean image's and the start's.  Of a large family
     every gradient looks behind another few, drawn row by row.
     """
-    family = job.target.defence.family()
+    family = job.family
     if family is None:
         own = torch.stack([torch.zeros_like(job.clean_masks), job.clean_masks, job.located(one.start)], 1)
     else:
-        own = family.to(job.x.device)[None].expand(len(job.x), -1, -1, -1)
+        own = family[None].expand(len(job.x), -1, -1, -1)
     count = min(job.effort.masks, own.shape[1])
     rngs = [row_generator(job.seed, row, 1000 + one.number) for row in range(len(job.x))]
     fill = fill_of(job)
@@ -58,7 +58,7 @@ def every_mask(job: Job, one: Round, rows: torch.Tensor) -> Best:
         loss = job.loss(one.loss, index)
         order = torch.stack(
             [torch.randperm(own.shape[1], generator=rngs[row])[:count] for row in index.tolist()]
-        )
+        ).to(part.device)
         total = part.new_zeros(len(part))
         for k in range(count):
             total = total + loss(job.target.defence.model(fill(part, own[index, order[:, k]])))

@@ -78,12 +78,19 @@ class Job:
     @cached_property
     def clean_logits(self) -> torch.Tensor:
         """Deployed logits (N, K) of the images."""
-        return self.target.logits(self.x, torch.arange(len(self.x)))
+        return self.target.logits(self.x, torch.arange(len(self.x), device=self.x.device))
 
     @cached_property
     def clean_masks(self) -> torch.Tensor:
         """bool (N, H, W): what the defence hides in the images themselves."""
         return self.located(self.x)
+
+    @cached_property
+    def family(self) -> torch.Tensor | None:
+        """bool (M, H, W): the masks that the defence may apply to these images, if they are few and fixed."""
+        height, width = self.x.shape[2:]
+        found = self.target.defence.family((height, width))
+        return None if found is None else found.to(self.x.device)
 
     @cached_property
     def screened(self) -> Screened:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from spatialstats.attacks.ascent import Best
 from spatialstats.attacks.feasible import Ball, Box, Feasible
 from spatialstats.attacks.losses import lead
+from spatialstats.attacks.patch import window
 from spatialstats.attacks.pgd import lengths
 from spatialstats.defence.adaptive.end_to_end import TEMPERATURES, through
 from spatialstats.defence.adaptive.job import Job, Round, climb
@@ -80,12 +81,7 @@ def decoy_pixels(job: Job, one: Round) -> torch.Tensor:
     # Where the mask lies already a bait would win nothing.
     score = F.avg_pool2d((looked + looked.amax((1, 2), keepdim=True) * hidden)[:, None], side, stride=1)
     at = score.flatten(1).argmin(1)
-    top, left = at // score.shape[3], at % score.shape[3]
-    down, across = torch.arange(height), torch.arange(width)
-    near = (down >= top[:, None]) & (down < top[:, None] + side)
-    beside = (across >= left[:, None]) & (across < left[:, None] + side)
-    found: torch.Tensor = near[:, :, None] & beside[:, None, :]
-    return found[:, None]
+    return window(job.x, torch.stack([at // score.shape[3], at % score.shape[3]], 1), side)
 
 
 def baited(job: Job, one: Round, bait: torch.Tensor, free: bool) -> tuple[Feasible, torch.Tensor]:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.suite import LABELS, survivors
 from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.stats.discordant import mcnemar_test
 from spatialstats.stats.intervals import paired_difference, proportion
 
-__all__ = ["AdaptiveResult", "CurvePoint", "mcnemar"]
+__all__ = ["AdaptiveResult", "CurvePoint"]
 
 MOVES, NEAR_ZERO = 0.01, 0.02  # a point may move, and two points may be left
 Bools = npt.NDArray[np.bool_]
@@ -200,7 +200,7 @@ class AdaptiveResult:
             "converged": self.converged,
             "undefended_worst_case": proportion(self.baseline.robust).to_dict(),
             "gain_over_no_defence": paired_difference(self.worst, self.baseline.robust).to_dict()
-            | {"mcnemar_p": mcnemar(self.worst, self.baseline.robust)},
+            | {"mcnemar_p": mcnemar_test(self.worst, self.baseline.robust).p_value},
             "attacks": {name: one.summary() for name, one in self.outcomes.items()},
             "doubled": {name: one.summary() for name, one in self.doubled.items()},
             "baseline": self.baseline.summary(),
@@ -223,20 +223,6 @@ class AdaptiveResult:
                 **{f"attack:{name}": one.robust.tolist() for name, one in self.outcomes.items() if one.ran},
             },
         }
-
-
-def mcnemar(a: Bools, b: Bools) -> float:
-    """Exact two-sided p of McNemar's test: whether a is right where b is not as often as the other way.
-
-    References
-    ----------
-    Q. McNemar, *Note on the sampling error of the difference between correlated proportions or
-    percentages*, Psychometrika 12, 1947.
-    """
-    only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-    if only_a + only_b == 0:
-        return 1.0
-    return float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 
 def _percent(interval: Any) -> str:

@@ -27,7 +27,7 @@ def roi_only(job: Job, one: Round, rows: torch.Tensor) -> Best:
         allowed = open_pixels.expand(len(rows), 1, *job.x.shape[2:])
         region = one.region.rows(rows).within(allowed)
         return climb(job, through(job, one.loss, TEMPERATURES[1]), one.start[rows], region, rows, job.steps)
-    target, x, left = job.target, job.x[rows], torch.arange(len(rows))
+    target, x, left = job.target, job.x[rows], torch.arange(len(rows), device=rows.device)
     best = Best.of(x)
     x_adv, heading = one.start[rows].clone(), torch.zeros_like(x)
     value = through(job, one.loss, TEMPERATURES[1])
@@ -66,7 +66,7 @@ def settled(
 
 def always_open(job: Job) -> torch.Tensor | None:
     """bool (1, 1, H, W): pixels that no mask of the family hides, if one set serves all images."""
-    family = job.target.defence.family()
+    family = job.family
     if family is None or (len(family) > 1 and bool(job.clean_masks.any())):
         return None
     return ~family.any(0)[None, None]

@@ -78,7 +78,7 @@ def screen(
     axes = [
         torch.cat([a, torch.tensor([s])]) if int(a[-1]) != s else a for a, s in zip(axes, spans, strict=True)
     ]
-    places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 2)
+    places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 2).to(x.device)
     deployed = target.cost <= DEAR
 
     def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -94,14 +94,14 @@ def screen(
     if bool(lost.any()):  # no gradient through the defence: the undefended model's
         slope[lost] = target.gradient(undefended, x[rows[lost]], rows[lost])[0]
     asked[rows] = (slope > 0).to(x)
-    margins = torch.full((len(x), len(places)), torch.inf)
-    best, lowest = x.clone(), torch.full((len(x),), torch.inf)
+    margins = x.new_full((len(x), len(places)), torch.inf)
+    best, lowest = x.clone(), x.new_full((len(x),), torch.inf)
     for k, corner in enumerate(places):
         tried = torch.where(window(x[rows], corner.expand(len(rows), 2), side), asked[rows], x[rows])
         if deployed:
             found = target.margins(tried, rows, y[rows], draws=1)
         else:
-            target.tried.index_add_(0, rows, torch.ones(len(rows), dtype=torch.int64))
+            target.count(rows)
             with torch.no_grad():
                 parts = [target.classifier.logits(part) for part in tried.split(16)]
                 found = lead(torch.cat(parts), y[rows]) if parts else tried.new_zeros(0)
@@ -124,6 +124,6 @@ def spread(margins: torch.Tensor, places: torch.Tensor, count: int) -> torch.Ten
         free = torch.where(torch.isinf(left), margins.clamp_max(1e6) + 1e9, left).masked_fill(kept, torch.inf)
         at = free.argmin(1)
         chosen.append(places[at])
-        kept[torch.arange(len(margins)), at] = True
+        kept.scatter_(1, at[:, None], True)
         left = left.masked_fill(near[at], torch.inf)
     return torch.stack(chosen, 1)

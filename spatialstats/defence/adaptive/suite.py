@@ -22,7 +22,7 @@ from spatialstats.defence.defence import Defence
 from spatialstats.errors import unknown
 from spatialstats.models import Classifier
 
-__all__ = ["ATTACKS", "LABELS", "run_attack_on", "survivors", "verdict", "why_not"]
+__all__ = ["ATTACKS", "LABELS", "outcome", "run_attack_on", "survivors", "verdict", "why_not"]
 
 Shared = list[tuple[tuple[Any, ...], Screened]]
 CLIMBS: dict[str, Attempt] = {
@@ -63,7 +63,7 @@ CLEAN, VERDICT = 1_000_001, 1_000_002  # streams of randomized defences
 
 def why_not(name: str, job: Job) -> str:
     """Why an attack has nothing to attack here; empty where it has."""
-    defence, family = job.target.defence, job.target.defence.family()
+    defence, family = job.target.defence, job.family
     if name == "screening" and job.threat.norm != "patch":
         return "only a patch has places"
     if name in ("noise", "transfer", "screening", "square", "white-box"):
@@ -99,6 +99,7 @@ def run_attack_on(
     *,
     only: np.ndarray | None = None,
     shared: Shared | None = None,
+    begins: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """One attack on a defence: a pure function of its arguments.
 
@@ -117,6 +118,8 @@ def run_attack_on(
     shared : list, optional
         Screenings of other attacks on the same defence and images; they change no result, and new
         ones are added.
+    begins : callable
+        Told when the attack has something to attack, before it does.
 
     Returns
     -------
@@ -126,10 +129,10 @@ def run_attack_on(
         raise unknown("adaptive attack", name, ATTACKS)
     target = Target(defence, classifier, len(x), draws=effort.draws, seed=int(derived(seed, 7)))
     target.probe(x)
-    rows = torch.arange(len(x))
+    rows = torch.arange(len(x), device=x.device)
     with target.watched():
         right = verdict(target, x, y, rows, derived(seed, CLEAN))
-        chosen = right if only is None else right & torch.from_numpy(np.asarray(only, bool))
+        chosen = right if only is None else right & torch.from_numpy(np.asarray(only, bool)).to(x.device)
         target.tried.zero_()
         stream = derived(seed, 100 + ATTACKS.index(name))
 
@@ -143,6 +146,7 @@ def run_attack_on(
         skipped = why_not(name, job)
         best = Best.of(x)
         if not skipped:
+            begins()
             best = attempted(job, CLIMBS[name]) if name in CLIMBS else OTHERS[name](job)
         tried = target.tried.clone()
         attacked = chosen & torch.isfinite(best.margin)
@@ -151,7 +155,6 @@ def run_attack_on(
         robust[hit] = verdict(
             target, best.x_adv[hit], y[hit], hit, derived(seed, VERDICT + ATTACKS.index(name))
         )
-    total = int(target.gradients.sum()) if name != "screening" else 0
     setting: dict[str, Any] = {
         "threat": threat.spec,
         "effort": effort.name,
@@ -164,17 +167,34 @@ def run_attack_on(
     if threat.norm == "patch" and bool(chosen.any()) and not skipped and name not in ("noise", "square"):
         on = "defence" if job.screened.deployed else "model"
         setting |= {"screened": job.screened.places, "screened_on": on}
+    total = int(target.gradients.sum()) if name != "screening" else 0
+    blind = target.blind_steps / total if total else 0.0
+    return outcome(name, target, best, robust, tried, setting, blind_steps=blind, skipped=skipped)
+
+
+def outcome(
+    name: str,
+    target: Target,
+    best: Best,
+    robust: torch.Tensor,
+    tried: torch.Tensor,
+    setting: dict[str, Any],
+    *,
+    blind_steps: float = 0.0,
+    skipped: str = "",
+) -> Outcome:
+    """What an attack found and what it took, as arrays."""
     return Outcome(
         name,
-        robust.numpy(),
-        best.margin.numpy().astype(np.float32),
+        robust.cpu().numpy(),
+        best.margin.cpu().numpy().astype(np.float32),
         tried.numpy(),
         target.gradients.numpy().copy(),
         target.passes,
-        target.blind_steps / total if total else 0.0,
+        blind_steps,
         skipped,
         setting,
-        best.x_adv.numpy(),
+        best.x_adv.cpu().numpy(),
     )
 
 
@@ -207,7 +227,7 @@ def screened(
 def verdict(target: Target, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, seed: int) -> torch.Tensor:
     """bool (M,): whether the deployed defence is right, in one draw of its own seed."""
     if not len(x):
-        return torch.zeros(0, dtype=torch.bool)
+        return torch.zeros(0, dtype=torch.bool, device=x.device)
     fresh = Target(target.defence, target.classifier, len(target.tried), draws=1, seed=int(seed))
     fresh.cost = target.cost
     return fresh.logits(x, rows).argmax(1) == y

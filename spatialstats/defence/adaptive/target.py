@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from spatialstats.attacks.losses import lead
@@ -13,12 +14,18 @@ from spatialstats.attacks.seeds import derived
 from spatialstats.defence.defence import Defence
 from spatialstats.models import Classifier
 
-__all__ = ["Target", "Value"]
+__all__ = ["Target", "Value", "placed"]
 
 Value = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor | None]]
 """Of images (M, C, H, W) and their rows: what is climbed (M,), and logits if those are the deployed ones."""
 ROWS_AT_ONCE = 64
 OFTEN, SELDOM, DEAR = 1, 5, 4  # how often the deployed prediction is asked for, and from what cost on seldom
+
+
+def placed(classifier: Classifier, x: Any, y: Any, n: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first `n` images, and labels (int64), where the classifier lies: all that follows stays there."""
+    labels = y if isinstance(y, torch.Tensor) else torch.from_numpy(np.array(y, np.int64))
+    return classifier.as_images(x[:n]), labels[:n].to(classifier.device, torch.int64)
 
 
 class Target:
@@ -101,9 +108,15 @@ class Target:
             self.defence(few)
         self.cost, self.passes = max(1.0, self.passes / max(1, len(few))), 0
 
+    def count(self, rows: torch.Tensor, tried: int = 1, gradients: int = 0) -> None:
+        """Add to the counts of some rows, which stay on the CPU wherever the images are."""
+        rows = rows.cpu()
+        self.tried.index_add_(0, rows, torch.full((len(rows),), tried))
+        self.gradients.index_add_(0, rows, torch.full((len(rows),), gradients))
+
     def logits(self, x: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Deployed logits (M, K) of images of some rows; of a fresh draw where the defence draws."""
-        self.tried.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))
+        self.count(rows)
         with torch.no_grad():
             self._fresh()
             parts = [self.defence(part) for part in x.split(self.size)]
@@ -134,9 +147,8 @@ class Target:
         cost : int
             Gradients of the model that one image takes.
         """
-        asked = torch.full((len(rows),), cost * self.draws, dtype=torch.int64)
-        self.tried.index_add_(0, rows.cpu(), asked)
-        self.gradients.index_add_(0, rows.cpu(), asked)
+        asked = cost * self.draws
+        self.count(rows, asked, gradients=asked)
         total, climbed = torch.zeros_like(x), x.new_zeros(len(x))
         logits: list[torch.Tensor] = []
         size = max(1, self.size // cost)

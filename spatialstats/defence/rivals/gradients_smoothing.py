@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
-from spatialstats.defence.blind_windows import fragments, pixels, starts
+from spatialstats.defence.blind_windows import fragments, intervals, pixels
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.locate import Knowledge
 from spatialstats.defence.locator import Model, check_batch
@@ -124,5 +124,4 @@ def scaled_magnitude(x: torch.Tensor) -> torch.Tensor:
 
 def _reach(length: int, side: int, stride: int, like: torch.Tensor) -> torch.Tensor:
     """(blocks, length): 1 where a block lies along one axis, else 0."""
-    begin, at = starts(length, side, stride)[:, None], torch.arange(length)
-    return ((at >= begin) & (at < begin + side)).to(like)
+    return intervals(length, side, stride).to(like)

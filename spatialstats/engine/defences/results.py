@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from spatialstats.defence.adaptive.result import AdaptiveResult, mcnemar
+from spatialstats.defence.adaptive.result import AdaptiveResult
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.certify import Certificates
 from spatialstats.defence.checklist import checklist
 from spatialstats.defence.defence import Defence
+from spatialstats.defence.evaluate import accuracies, gains
 from spatialstats.defence.neutralized import latency
 from spatialstats.defence.rivals.plain import Undefended
 from spatialstats.engine.defences.words import cell_sentence, headline
+from spatialstats.engine.job import DEFENCES
 from spatialstats.engine.provenance import Clock, versions
-from spatialstats.stats.intervals import paired_difference, proportion
+from spatialstats.stats.discordant import mcnemar_test
+from spatialstats.stats.intervals import paired_difference
 
 if TYPE_CHECKING:
-    from spatialstats.engine.defences.run import Evaluation
+    from spatialstats.engine.defences.evaluation import Evaluation
 
 __all__ = ["cell_json", "results_json"]
 
@@ -69,24 +72,11 @@ def cell_json(
 
 def static_json(rows: Arrays) -> Json:
     """Accuracies under the attack that did not know of the defence, and gains with paired intervals."""
-    said: Json = {
-        name: proportion(rows[name]).to_dict() if name in rows else None
-        for name in (
-            "undefended.clean",
-            "undefended.static",
-            "clean",
-            "static",
-            "ceiling",
-            "swapped",
-            "blob",
-        )
-    }
-    for control in ("swapped", "blob", "ceiling"):
-        said[f"gain_over_{control}"] = (
-            paired_difference(rows["static"], rows[control]).to_dict() if control in rows else None
-        )
+    controls = ("ceiling", "swapped", "blob")
+    said: Json = accuracies(rows, ("undefended.clean", "undefended.static", "clean", "static", *controls))
+    said |= gains(rows, "static", controls)
     said["gain_over_no_defence"] = paired_difference(rows["static"], rows["undefended.static"]).to_dict() | {
-        "mcnemar_p": mcnemar(rows["static"], rows["undefended.static"])
+        "mcnemar_p": mcnemar_test(rows["static"], rows["undefended.static"]).p_value
     }
     said["clean_cost"] = paired_difference(rows["clean"], rows["undefended.clean"]).to_dict()
     said["area"] = float(rows["area"].mean()) if "area" in rows else None
@@ -112,7 +102,7 @@ def results_json(evaluation: Evaluation, cells: list[Json], clock: Clock, *, com
     """What ``results.json`` holds."""
     model, report = evaluation.classifier, evaluation.report
     return {
-        "kind": "defences",
+        "kind": DEFENCES,
         "headline": headline(cells, evaluation.effort.conclusive),
         "config": evaluation.config.to_dict(),
         "effort": evaluation.effort.to_dict(),

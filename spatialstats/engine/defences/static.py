@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spatialstats.arrays import to_array, to_tensor
+from spatialstats.arrays import to_array
 from spatialstats.defence.attackable import as_classifier
+from spatialstats.defence.control_masks import blob_masks, swapped_regions
 from spatialstats.defence.defence import Defence
-from spatialstats.defence.evaluate import blob_masks, swapped_masks
 from spatialstats.defence.neutralized import NeutralizedModel
-from spatialstats.defence.neutralizer import Neutralizer
+from spatialstats.defence.neutralizer import predicted_behind
 from spatialstats.engine.plan import derive_seed
 from spatialstats.models import Classifier, batched
 
@@ -51,13 +51,11 @@ def static_rows(
     rows["area"] = masks.mean((1, 2))
     rows["ceiling"] = classifier.predict(np.where(masks[:, None], x, x_adv)) == y
     if isinstance(defence, NeutralizedModel):
-        rows["blob"] = _filled(defence, classifier, x_adv, y, blob_masks(masks, derive_seed(seed, "blob")))
-        has = np.flatnonzero(masks.any((1, 2)))
-        if defence.locator.adaptive and len(has) > 1:
-            # Images without a mask keep none, so that every swapped mask replaces a mask.
-            other = masks.copy()
-            other[has] = swapped_masks(masks[has], derive_seed(seed, "swapped"))
-            rows["swapped"] = _filled(defence, classifier, x_adv, y, other)
+        others = {"blob": blob_masks(masks, derive_seed(seed, "blob"))}
+        if defence.locator.adaptive and np.count_nonzero(masks.any((1, 2))) > 1:
+            others["swapped"] = swapped_regions(masks, derive_seed(seed, "swapped"))
+        for name, other in others.items():
+            rows[name] = predicted_behind(classifier, defence.fill, x_adv, other) == y
     return rows
 
 
@@ -67,15 +65,3 @@ def located(defence: Defence, classifier: Classifier, x: np.ndarray) -> np.ndarr
     with torch.no_grad():
         found: np.ndarray = to_array(batched(defence.located, images, size=classifier.batch_size).cpu())
     return found
-
-
-def _filled(
-    defence: NeutralizedModel, classifier: Classifier, x: np.ndarray, y: np.ndarray, masks: np.ndarray
-) -> np.ndarray:
-    """bool (n,): whether the model is right behind these masks and the defence's own fill."""
-    adapter = Neutralizer(classifier, defence.fill)
-    hidden = to_tensor(np.ascontiguousarray(masks), classifier.device)
-    with torch.no_grad():
-        logits = batched(adapter, classifier.as_images(x), hidden, size=classifier.batch_size)
-    right: np.ndarray = to_array(logits.argmax(1).cpu()) == y
-    return right

@@ -16,10 +16,10 @@ from spatialstats.defence.defence import Defence
 from spatialstats.defence.neutralized import NeutralizedModel
 from spatialstats.engine.defences.static import located
 from spatialstats.engine.defences.store import STRIP, Store, slug
-from spatialstats.engine.rundir import write_arrays
+from spatialstats.engine.files import write_arrays
 
 if TYPE_CHECKING:
-    from spatialstats.engine.defences.run import Evaluation
+    from spatialstats.engine.defences.evaluation import Evaluation
 
 __all__ = ["write_strips"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["cell_sentence", "headline", "percent"]
+__all__ = ["by_threat", "cell_sentence", "headline", "percent"]
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 def percent(interval: Json) -> str:
@@ -47,18 +48,32 @@ def cell_sentence(cell: Json) -> str:
     return text + ": static, no robustness claim."
 
 
-def headline(cells: list[Json], conclusive: bool) -> str:
-    """One or two sentences for the whole evaluation."""
+def by_threat(cells: Sequence[Json]) -> list[list[Json]]:
+    """The cells of each threat, in the order of the run."""
+    groups: dict[str, list[Json]] = {}
+    for cell in cells:
+        groups.setdefault(cell["threat"], []).append(cell)
+    return list(groups.values())
+
+
+def threat_sentence(cells: Sequence[Json]) -> str:
+    """One threat, by the worst case of the defence that withstands it best."""
     best = max(cells, key=lambda cell: float(cell["adaptive"]["worst_case"]["value"]))
-    helped = [cell for cell in cells if shown_gain(cell)]
-    adaptive = best["adaptive"]
-    lead = "" if conclusive else "Too weak to conclude: "
-    text = (
-        f"{lead}{len(helped)} of {len(cells)} defended cells keep more images right than no defence does, "
-        f"when every attack knows the defence; the highest worst case is {percent(adaptive['worst_case'])} "
-        f"({best['label']} against {best['threat_text']}, n = {adaptive['n']}; "
-        f"{percent(adaptive['undefended_worst_case'])} without it)."
+    adaptive, helped = best["adaptive"], sum(map(shown_gain, cells))
+    which = best["label"] if len(cells) == 1 else f"the best of {len(cells)} defences ({best['label']})"
+    few = "it gains" if len(cells) == 1 else f"{helped} of {len(cells)} gain"
+    shown = f"{few} over no defence beyond chance" if helped else "no gain over no defence is shown"
+    return (
+        f"Against {best['threat_text']}, in the worst case over attacks that know the defence, {which} keeps "
+        f"{percent(adaptive['worst_case'])} of {adaptive['n']} images right, "
+        f"{percent(adaptive['undefended_worst_case'])} are without a defence; {shown}."
     )
+
+
+def headline(cells: Sequence[Json], conclusive: bool) -> str:
+    """One sentence a threat, led by the worst case: numbers of different threats do not compare."""
+    lead = "" if conclusive else "Too weak to conclude. "
+    text = lead + " ".join(map(threat_sentence, by_threat(cells)))
     flagged = sum(bool(cell["adaptive"]["flags"]) for cell in cells)
     if flagged:
         text += f" {flagged} of {len(cells)} worst cases carry a caution: read it before the number."

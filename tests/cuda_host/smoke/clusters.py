@@ -53,11 +53,12 @@ def _check_forest(t: np.ndarray) -> None:
 
 
 def _check_maxima(t: np.ndarray) -> None:
+    threshold = 0.6  # in steps beyond 32 bits with a sign
     for alternative, signs in (("two-sided", (1, -1)), ("less", (-1,)), ("greater", (1,))):
-        got = cluster_maxima(t, 0.3, connectivity=2, alternative=alternative)
-        level = round(0.3 * 2**32)
+        got = cluster_maxima(t, threshold, connectivity=2, alternative=alternative)
+        level = round(threshold * 2**32)
         for k, one in enumerate(t):
-            kept = [(m, len(p)) for _, sign, m, p in cluster_steps(one, 0.3, 2) if sign in signs]
+            kept = [(m, len(p)) for _, sign, m, p in cluster_steps(one, threshold, 2) if sign in signs]
             assert got.extent[k] == max(n for _, n in kept)
             assert got.mass[k] == max(m for m, _ in kept) / 2.0**32
             assert got.excess[k] == max(m - n * level for m, n in kept) / 2.0**32

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spatialstats.engine.compare_effects import defended_rows, effect_rows
-from spatialstats.engine.compare_maps import check_kind, difference_sets, stacks
-from spatialstats.engine.compare_pairing import Side, common_to, names_of, pair, results_of, side
-from spatialstats.engine.compare_result import Comparison
+from spatialstats.engine.comparison.effects import effect_rows
+from spatialstats.engine.comparison.maps import check_kind, difference_sets, stacks
+from spatialstats.engine.comparison.pairing import Side, common_to, names_of, pair, side
+from spatialstats.engine.comparison.restored import defended_rows
+from spatialstats.engine.comparison.result import Comparison
+from spatialstats.engine.rundir import RunDirectory
 from spatialstats.errors import InputError
 from spatialstats.stats.inference import paired_test
 from spatialstats.stats.inference_result import Statistic
@@ -83,7 +85,7 @@ def compare_runs(
         test=test,
         sets=sets,
         effects=effect_rows(a, b, pairing, alpha=alpha, n_resamples=n_resamples, seed=seed),
-        defended=defended_rows(a, b, alpha=alpha),
+        defended=defended_rows(a, b, pairing, alpha=alpha),
         alpha=alpha,
         seed=seed,
         n_resamples=n_resamples,
@@ -101,5 +103,5 @@ def _sides(run_a: Path, run_b: Path | None, attacks: tuple[str, ...]) -> tuple[S
         return side(run_a, attacks[0]), side(run_a, attacks[1])
     if len(attacks) == 2:
         return side(run_a, attacks[0]), side(run_b, attacks[1])
-    first = side(run_a, attacks[0] if attacks else None, results_of(run_b))
+    first = side(run_a, attacks[0] if attacks else None, RunDirectory(Path(run_b)).results())
     return first, side(run_b, first.attack)

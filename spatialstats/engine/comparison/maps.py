@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spatialstats import kernels, maps
-from spatialstats.engine.compare_pairing import FEWEST, Pairing, Side
+from spatialstats.engine.comparison.pairing import FEWEST, Pairing, Side
 from spatialstats.errors import InputError, unknown
 from spatialstats.stats.confidence import confidence_set
 from spatialstats.stats.confidence_result import ConfidenceSet

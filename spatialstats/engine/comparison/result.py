@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatialstats import __version__
-from spatialstats.engine.compare_effects import EffectRow
-from spatialstats.engine.compare_maps import KINDS, Stacks
-from spatialstats.engine.compare_pairing import Pairing, Side
-from spatialstats.engine.compare_words import differing_settings, headline, sentence
+from spatialstats.engine.comparison.maps import KINDS, Stacks
+from spatialstats.engine.comparison.pairing import Pairing, Side
+from spatialstats.engine.comparison.rows import EffectRow
+from spatialstats.engine.comparison.words import differing_settings, headline, sentence
+from spatialstats.engine.files import RESULTS, write_arrays, write_json
+from spatialstats.engine.job import COMPARISON
 from spatialstats.engine.provenance import versions
-from spatialstats.engine.rundir import RESULTS, write_arrays, write_json
 from spatialstats.stats.confidence_result import ConfidenceSet
 from spatialstats.stats.inference_result import MeanMapTest
 
@@ -97,7 +98,7 @@ class Comparison:
         kind = KINDS[self.kind]
         return {
             "schema": 1,
-            "kind": "comparison",
+            "kind": COMPARISON,
             "version": __version__,
             "headline": {"text": self.headline},
             "sentence": self.sentence,

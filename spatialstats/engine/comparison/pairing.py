@@ -59,6 +59,10 @@ class Side:
         """One row an image of the run."""
         return pd.read_parquet(self.path / "samples.parquet")
 
+    def column(self, rows: np.ndarray, name: str) -> np.ndarray:
+        """A column of the table of samples, on some of its rows."""
+        return np.asarray(self.samples[name].to_numpy()[rows])
+
     def kept(self, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Arrays of ``reservoir.npz``; ``*`` in front of a name stands for the attack."""
         source = self.path / "reservoir.npz"
@@ -69,14 +73,6 @@ class Side:
             raise InputError(
                 f"{source} must hold the maps of a run, got {type(error).__name__}: run the analysis again."
             ) from error
-
-
-def results_of(path: Path) -> Json:
-    """What ``results.json`` of a run holds; that of a comparison is refused."""
-    results = RunDirectory(Path(path)).results()
-    if results.get("kind") == "comparison":
-        raise InputError(f"{path} holds a comparison: name the runs that `spatialstats analyze` wrote.")
-    return results
 
 
 def side(path: Path, attack: str | None, other: Json | None = None) -> Side:
@@ -91,7 +87,7 @@ def side(path: Path, attack: str | None, other: Json | None = None) -> Side:
     other : dict, optional
         ``results.json`` of the other run.
     """
-    results = results_of(path)
+    results = RunDirectory(Path(path)).results()
     names = [one["name"] for one in results["attacks"]]
     if attack is not None:
         if attack not in names:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spatialstats.engine.compare_effects import EffectRow
-from spatialstats.engine.compare_maps import KINDS
-from spatialstats.engine.compare_pairing import Side
+from spatialstats.engine.comparison.maps import KINDS
+from spatialstats.engine.comparison.pairing import Side
+from spatialstats.engine.comparison.rows import EffectRow
 from spatialstats.stats.wording import number
 
 if TYPE_CHECKING:
-    from spatialstats.engine.compare_result import Comparison
+    from spatialstats.engine.comparison.result import Comparison
 
 PLACES = (
     "attacks",
@@ -103,8 +103,9 @@ def sentence(found: Comparison) -> str:
     ]
     if unpaired:
         parts.append(
-            f"Unpaired, since a run keeps no value of each image for them: {', '.join(unpaired)}; these "
-            "intervals are of all images of each run, and wider than paired ones would be."
+            "Unpaired, since a run of an earlier version keeps no value of each image for them: "
+            f"{', '.join(unpaired)}; these intervals are of all images of each run, and wider than paired "
+            "ones would be. Runs made again are compared image by image."
         )
     parts.append(
         "It does not say why the two differ, nor that other models, seeds or attacks of the same kind would: "
