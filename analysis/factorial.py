@@ -187,7 +187,7 @@ def tables(cells: dict[tuple[str, str, str], Arrays], n: int) -> str:
         pairs = {name: [cells[name, threat, k]["mask"] for k in ("own", "swapped")] for name in MODELS}
         overlaps = ", ".join(f"{MODELS[name]} {iou(*masks):.2f}" for name, masks in pairs.items())
         parts += [
-            f"### {threat}",
+            f"## {threat}",
             markdown(lines),
             f"Static attack `{THREATS[threat][0]}`, adaptive `{THREATS[threat][1]}`. IoU of the own and the "
             f"swapped mask: {overlaps}.",

@@ -59,7 +59,7 @@ def search(
             break
         if (query - 1) % block == 0:
             drawn = torch.stack([torch.rand(block, numbers, generator=rng) for rng in rngs]).to(x.device)
-        share = area / 2 ** sum(query * 10_000 / queries > at for at in HALVINGS)
+        share = area / 2 ** sum((query - 1) * 10_000 / queries > at for at in HALVINGS)
         tried = proposal(x[rows], best[rows], drawn[rows, (query - 1) % block], share)
         margin = margins(tried, rows)
         better = margin < lowest[rows]

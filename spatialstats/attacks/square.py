@@ -121,7 +121,7 @@ class SquareL2(SquareLinf):
         return Budget("l2", self.epsilon)
 
     def first(self, x: torch.Tensor, seed: int) -> torch.Tensor:
-        """A grid of five by five hills of random signs."""
+        """A grid of five by five hills of random signs, some turned on their side."""
         height, width = x.shape[-2:]
         side = max(1, min(height, width) // 5)
         across = [
@@ -129,14 +129,16 @@ class SquareL2(SquareLinf):
             for length in (height, width)
         ]
         places = [(top, left) for top in across[0] for left in across[1]]
-        signs = torch.stack(
+        drawn = torch.stack(
             [
-                2.0 * torch.randint(2, (len(places), x.shape[1]), generator=row_generator(seed, row)) - 1
+                torch.randint(2, (len(places), 1 + x.shape[1]), generator=row_generator(seed, row))
                 for row in range(len(x))
             ]
         ).to(x)
-        delta, shape = torch.zeros_like(x), hills(side, x)
+        turned, signs = drawn[:, :, 0], 2 * drawn[:, :, 1:] - 1
+        delta, upright = torch.zeros_like(x), hills(side, x)
         for k, (top, left) in enumerate(places):
+            shape = torch.where(turned[:, k, None, None] > 0, upright.T, upright)[:, None]
             delta[:, :, top : top + side, left : left + side] = shape * signs[:, k, :, None, None]
         return self._on_sphere(x, delta)
 
