@@ -291,3 +291,17 @@ def test_nothing_is_attacked_where_nothing_is_right(threat: str, x: torch.Tensor
         found = run_attack_on(name, defence, classifier, x, wrong, Threat.parse(threat), EFFORT, 1)
         assert not found.robust.any()
         assert found.gradients.sum() == 0
+
+
+def test_a_flat_gradient_is_missed_only_where_one_is_needed(x: torch.Tensor) -> None:
+    classifier = Classifier(Plane(), batch_size=3)
+    labels = torch.from_numpy(classifier.predict(x))
+    labels[1::2] = 1 - labels[1::2]  # broken already
+    flat = {}
+    for given in (None, labels):
+        target = Target(Undefended(classifier), classifier, len(x), draws=1, seed=0, labels=given)
+        target.gradient(
+            lambda part, rows: (0 * part.flatten(1).sum(1), classifier.logits(part)), x, torch.arange(len(x))
+        )
+        flat[given is None] = target.blind_steps
+    assert flat == {True: len(x), False: (len(x) + 1) // 2}

@@ -35,7 +35,7 @@ class Outcome:
     passes : int
         Images that went through the model, whoever asked.
     blind_steps : float
-        Share of the gradients that were zero or did not exist.
+        Share of the gradients that were zero or did not exist, at images that were not broken yet.
     skipped : str
         Why the attack was not run; empty where it was.
     setting : dict

@@ -127,7 +127,7 @@ def run_attack_on(
     """
     if name not in ATTACKS:
         raise unknown("adaptive attack", name, ATTACKS)
-    target = Target(defence, classifier, len(x), draws=effort.draws, seed=int(derived(seed, 7)))
+    target = Target(defence, classifier, len(x), draws=effort.draws, seed=int(derived(seed, 7)), labels=y)
     target.probe(x)
     rows = torch.arange(len(x), device=x.device)
     with target.watched():

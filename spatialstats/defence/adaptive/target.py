@@ -43,6 +43,9 @@ class Target:
         Fresh draws that the gradient and the margin of a randomized defence are averaged over.
     seed : int
         Of the draws.
+    labels : Tensor of int64, (N,), optional
+        Of the images.  With them, `blind_steps` leaves out gradients at images that an exact stand-in
+        misclassifies already: there the difference of logits ratio can be at its top, and flat.
 
     Attributes
     ----------
@@ -51,13 +54,22 @@ class Target:
     passes : int
         Images that went through the model itself, whoever asked.
     blind_steps : int
-        Gradients that were exactly zero, or did not exist.
+        Gradients that were exactly zero, or did not exist, where one was needed.
     cost : float
         Model passes of one defended prediction; set by `probe`.
     """
 
-    def __init__(self, defence: Defence, classifier: Classifier, n: int, *, draws: int, seed: int) -> None:
-        self.defence, self.classifier, self.seed = defence, classifier, seed
+    def __init__(
+        self,
+        defence: Defence,
+        classifier: Classifier,
+        n: int,
+        *,
+        draws: int,
+        seed: int,
+        labels: torch.Tensor | None = None,
+    ) -> None:
+        self.defence, self.classifier, self.seed, self.labels = defence, classifier, seed, labels
         self.draws = draws if defence.randomized else 1
         self.tried, self.gradients = (torch.zeros(n, dtype=torch.int64) for _ in "ab")
         self.passes, self.blind_steps, self.cost, self._draw = 0, 0, 1.0, 0
@@ -168,8 +180,12 @@ class Target:
                 climbed[part] += found.detach() / self.draws
                 if seen is not None:
                     logits.append(seen.detach())
-        self.blind_steps += int((total.flatten(1) == 0).all(1).sum())
-        return total, climbed, torch.cat(logits) if logits else None
+        seen_last = torch.cat(logits) if logits else None
+        lost = (total.flatten(1) == 0).all(1)
+        if seen_last is not None and self.labels is not None:
+            lost &= seen_last.argmax(1) == self.labels[rows]
+        self.blind_steps += int(lost.sum())
+        return total, climbed, seen_last
 
     def _fresh(self) -> None:
         if self.randomized:
