@@ -298,10 +298,10 @@ def test_a_flat_gradient_is_missed_only_where_one_is_needed(x: torch.Tensor) -> 
     labels = torch.from_numpy(classifier.predict(x))
     labels[1::2] = 1 - labels[1::2]  # broken already
     flat = {}
-    for given in (None, labels):
-        target = Target(Undefended(classifier), classifier, len(x), draws=1, seed=0, labels=given)
+    for known in (None, labels):
+        target = Target(Undefended(classifier), classifier, len(x), draws=1, seed=0, labels=known)
         target.gradient(
             lambda part, rows: (0 * part.flatten(1).sum(1), classifier.logits(part)), x, torch.arange(len(x))
         )
-        flat[given is None] = target.blind_steps
+        flat[known is None] = target.blind_steps
     assert flat == {True: len(x), False: (len(x) + 1) // 2}
