@@ -87,14 +87,17 @@ def percent(of: Json | None, *, signed: bool = False) -> str:
     return f"{100 * of['value']:{sign}.1f} [{100 * of['low']:{sign}.1f}, {100 * of['high']:{sign}.1f}]"
 
 
+def which(case: Case, cell: Json) -> list[str]:
+    """What a row is about: model, defence, threat."""
+    return [case.model, f"`{cell['defence']}`", cell["threat_text"]]
+
+
 def static(case: Case, results: Json) -> list[str]:
     """What an attack leaves that knows of no defence, and what is proven."""
     cell = results["cells"][0]
     said, certified = cell["static"], cell["certified"]
     return [
-        case.model,
-        f"`{cell['defence']}`",
-        cell["threat_text"],
+        *which(case, cell),
         f"{percent(said['clean'])}; {percent(said['undefended_clean'])}",
         percent(said["undefended_static"]),
         percent(said["static"]),
@@ -115,9 +118,7 @@ def adaptive(case: Case, results: Json) -> list[str]:
     )
     flagged = [one["name"] for one in cell["checklist"] if one["flag"]]
     return [
-        case.model,
-        f"`{cell['defence']}`",
-        cell["threat_text"],
+        *which(case, cell),
         f"{case.effort}, {found['n']}",
         percent(found["worst_case"]),
         percent(found["undefended_worst_case"]),

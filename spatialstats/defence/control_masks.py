@@ -80,7 +80,7 @@ def blob_masks(
     if n == 0:
         return masks.copy()
     width_of_blobs = max(height, width) / 16 if sigma is None else sigma
-    noise = _noise(seed, np.arange(n) if rows is None else np.asarray(rows), height * width)
+    noise = _noise(seed, rows, n, height * width)
     field = ndimage.gaussian_filter(
         noise.reshape(masks.shape), (0, width_of_blobs, width_of_blobs), mode="wrap"
     )
@@ -107,7 +107,7 @@ def scattered_masks(masks: np.ndarray, seed: int, *, rows: np.ndarray | None = N
     """
     masks = np.asarray(masks, bool)
     n, height, width = masks.shape
-    return _largest(_noise(seed, np.arange(n) if rows is None else np.asarray(rows), height * width), masks)
+    return _largest(_noise(seed, rows, n, height * width), masks)
 
 
 def _largest(field: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -121,9 +121,10 @@ def _largest(field: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _noise(seed: int, rows: np.ndarray, n: int) -> np.ndarray:
-    """float64 (len(rows), n) uniform noise, a pure function of (seed, row, position): SplitMix64."""
-    counter = rows.astype(np.uint64)[:, None] * np.uint64(n) + np.arange(1, n + 1, dtype=np.uint64)
+def _noise(seed: int, rows: np.ndarray | None, n: int, size: int) -> np.ndarray:
+    """float64 (n, size) uniform noise, a pure function of (seed, row, position): SplitMix64."""
+    which = np.arange(n) if rows is None else np.asarray(rows)
+    counter = which.astype(np.uint64)[:, None] * np.uint64(size) + np.arange(1, size + 1, dtype=np.uint64)
     bits = _mixed(_mixed(np.array([seed % 2**64], np.uint64)) + counter * GOLDEN)
     uniform: np.ndarray = (bits >> np.uint64(11)) * 2.0**-53
     return uniform
