@@ -6,6 +6,7 @@ The same module, images, baseline and quadrature (midpoints); runs alternate and
 medians are printed as a markdown table, with the largest difference of the values.
 captum explains the module as its user has it, in evaluation mode, in several internal
 batch sizes, and our prepared copy of the module: that row shows how much preparation gains.
+Ours runs once more with gradients in bfloat16 (`--precision bfloat16`).
 On a busy machine ``--clock cpu --threads 1`` compares processor time.
 """
 
@@ -62,6 +63,7 @@ def main() -> None:
     if options.weights:
         load_weights(module, options.weights)
     classifier = Classifier(module, MEAN, STD)
+    narrow = Classifier(module, MEAN, STD, precision="bfloat16")
     rng = torch.Generator().manual_seed(0)
     x = torch.rand(options.images, 3, 32, 32, generator=rng)
     target = torch.from_numpy(classifier.predict(x))
@@ -76,12 +78,12 @@ def main() -> None:
 
         return call
 
-    def ours() -> torch.Tensor:
+    def ours(model: Classifier) -> Callable[[], torch.Tensor]:
         spec = f"integrated-gradients(steps={options.steps},baseline=black)"
-        return torch.from_numpy(run_importance(spec, classifier, x, target))
+        return lambda: torch.from_numpy(run_importance(spec, model, x, target))
 
     user = Normalised(module)
-    contest = {"ours": ours}
+    contest = {"ours": ours(classifier), "ours, gradients in bfloat16": ours(narrow)}
     contest |= {f"captum, internal_batch_size={size}": captum(user, size) for size in BATCH_SIZES}
     name = f"captum on our prepared copy, internal_batch_size={classifier.batch_size}"
     contest[name] = captum(classifier.logits, classifier.batch_size)

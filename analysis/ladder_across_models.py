@@ -1,7 +1,8 @@
 """Does an attack hit where *this* model looks?  Every bundled model in turn, two kinds of importance.
 
-    python analysis/ladder_across_models.py --runs runs/ladder            # the tables, as markdown
-    python analysis/ladder_across_models.py --runs runs/ladder --docs     # and into docs/findings.md
+    python analysis/ladder_across_models.py --runs runs/ladder                    # the tables, as markdown
+    python analysis/ladder_across_models.py --runs runs/ladder --docs             # and into docs/findings.md
+    python analysis/ladder_across_models.py --runs runs/ladder --attacks others   # the other built-in attacks
 
 Each bundled classifier is the attacked one while the other two stand for "independently trained".
 RoI comes from integrated gradients, which share the gradient with the attack, and from occlusion,
@@ -20,20 +21,23 @@ from docs_numbers import ROOT, markdown, write_numbers
 import spatialstats
 from spatialstats.models import independent_models
 
-PAGE, COMMAND = ROOT / "docs" / "findings.md", "python analysis/ladder_across_models.py --docs"
+PAGE, COMMAND = ROOT / "docs" / "findings.md", "python analysis/ladder_across_models.py"
 IMPORTANCE = ("integrated-gradients", "occlusion")
-ATTACKS = ("pgd-linf", "pgd-l2", "patch", "noise")
+ATTACKS = {
+    "strong": ("pgd-linf", "pgd-l2", "patch", "noise"),
+    "others": ("fgsm", "mi-fgsm", "ddn", "sparse"),
+}
 Json = dict[str, Any]
 
 
-def finished(folder: Path, model: str, importance: str, n: int) -> spatialstats.Result:
-    """The run of one model with one importance method."""
-    out = folder / f"{model}-{importance}-{n}"
+def finished(folder: Path, attacks: str, model: str, importance: str, n: int) -> spatialstats.Result:
+    """The run of one model with one importance method, under one of the sets of attacks."""
+    out = folder / f"{attacks}-{model}-{importance}-{n}"
     if (out / "results.json").exists():
         return spatialstats.load_result(out)
-    print(f"{model}, {importance}: running", flush=True)
+    print(f"{model}, {importance}, {attacks}: running", flush=True)
     return spatialstats.analyze(
-        model, "cifar10", attacks=ATTACKS, importance=importance, n=n, out=out, resume=out.exists()
+        model, "cifar10", attacks=ATTACKS[attacks], importance=importance, n=n, out=out, resume=out.exists()
     )
 
 
@@ -120,17 +124,18 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=Path, default=Path("runs/ladder"), help="where the runs lie")
     parser.add_argument("--n", type=int, default=1000)
+    parser.add_argument("--attacks", choices=ATTACKS, default="strong")
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/findings.md")
     options = parser.parse_args()
     results = {
-        (model, importance): finished(options.runs, model, importance, options.n)
+        (model, importance): finished(options.runs, options.attacks, model, importance, options.n)
         for importance in IMPORTANCE
         for model in independent_models()
     }
     text = f"{options.n} images of the embedded test set, seed 0, 95 % intervals.\n\n{tables(results)}"
     print(text)
     if options.docs:
-        write_numbers(PAGE, COMMAND, text)
+        write_numbers(PAGE, f"{COMMAND} --attacks {options.attacks} --docs", text)
 
 
 if __name__ == "__main__":

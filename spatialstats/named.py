@@ -54,9 +54,15 @@ def find_model(
             std=settings.std,
             device=settings.device,
             batch_size=settings.batch_size,
+            precision=settings.precision,
         )
     return Classifier(
-        name, settings.mean, settings.std, device=settings.device, batch_size=settings.batch_size
+        name,
+        settings.mean,
+        settings.std,
+        device=settings.device,
+        batch_size=settings.batch_size,
+        precision=settings.precision,
     )
 
 
@@ -85,6 +91,7 @@ def find_others(
             std=None if name in bundled else config.std,
             device=config.device,
             batch_size=config.batch_size,
+            precision=config.precision,
         )
         for name in names
     ]

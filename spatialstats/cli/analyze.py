@@ -16,6 +16,7 @@ from spatialstats.cli.options import (
     LabelsOption,
     MeanOption,
     ModelOption,
+    PrecisionOption,
     QuietOption,
     ResumeOption,
     SeedOption,
@@ -89,6 +90,7 @@ def analyze(
     ] = "default",
     seed: SeedOption = 0,
     batch_size: BatchOption = 64,
+    precision: PrecisionOption = "float32",
     threads: ThreadsOption = None,
     backend: Annotated[str, typer.Option(help="Where kernels run: auto, cpu, gpu.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Run directory; `runs/<dataset>-<time>` if none.")] = None,
@@ -138,6 +140,7 @@ def analyze(
             prior=prior,
             seed=seed,
             batch_size=batch_size,
+            precision=precision,
             threads=threads,
             backend=backend,
         )

@@ -22,6 +22,7 @@ from spatialstats.defence.harden_state import saved_recipe
 from spatialstats.defence.harden_worth import Worth, worth
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
+from spatialstats.precision import check_precision
 
 __all__ = ["Run", "faster_precision", "harden_dataset", "reference_attack", "seconds_a_batch"]
 
@@ -88,8 +89,7 @@ def harden_dataset(
     InputError
         If the images and the model do not fit each other, or there are too few images.
     """
-    if precision not in ("auto", "bfloat16", "float32"):
-        raise InputError(f"precision is auto, bfloat16 or float32, got {precision!r}.")
+    check_precision(precision, "auto")
     held = held_out_rows(dataset, held_out)
     learnt, kept = dataset.subset(~held), dataset.subset(held)
     train, check = Images(learnt.read, learnt.labels), Images(kept.read, kept.labels)

@@ -166,9 +166,7 @@ def fingerprints(context: Context) -> dict[str, str]:
         "data": context.dataset.fingerprint,
         "model": classifier.fingerprint,
         "others": " ".join(model.fingerprint for model in context.others),
-        "passes": "; ".join(
-            f"batches of {model.batch_size} on {model.device}" for model in (classifier, *context.others)
-        ),
+        "passes": "; ".join(model.passes for model in (classifier, *context.others)),
         # A function's address changes with every process; its name is all that can be compared.
         "parts": re.sub(r" at 0x[0-9a-f]+", "", "; ".join(parts)),
     }

@@ -18,6 +18,7 @@ from spatialstats.models.normalisation import Channels, Normalisation
 from spatialstats.models.passes import failed, forward, guesses
 from spatialstats.models.prepare import Prepared, prepare, unprepared
 from spatialstats.models.stopwatch import Stopwatch
+from spatialstats.precision import check_precision
 
 __all__ = ["Classifier"]
 
@@ -51,6 +52,10 @@ class Classifier:
         Images of a micro-batch.  32 to 64 is fastest on a CPU.
     prepare : bool
         False calls the module itself, as it is, in evaluation mode for the length of a pass.
+    precision : {"float32", "bfloat16"}
+        Of the passes that record a gradient.  In bfloat16 their convolutions and matrix products are
+        about twice as fast on processors that know it, and gradients are good to two digits.
+        Predictions are always float32.
 
     Attributes
     ----------
@@ -69,6 +74,7 @@ class Classifier:
         device: str | torch.device = "cpu",
         batch_size: int = 64,
         prepare: bool = True,
+        precision: str = "float32",
     ) -> None:
         if not isinstance(module, nn.Module):
             got = type(module).__name__
@@ -76,6 +82,7 @@ class Classifier:
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}: 64 is a good choice.")
         self.name, self.batch_size, self.calls = name, batch_size, 0
+        self.precision = check_precision(precision)
         self.device = find_device(device)
         self._original = module
         self._normalised = Normalisation(mean, std, bounds, self.device)
@@ -92,8 +99,10 @@ class Classifier:
         self._fingerprint = ""
 
     def around(self, module: nn.Module, name: str) -> Classifier:
-        """A classifier of another module that takes the same images: normalisation, device and batch size."""
-        made = Classifier(module, name=name, device=self.device, batch_size=self.batch_size)
+        """A classifier of another module, all else being the same: normalisation, device, size of batches."""
+        made = Classifier(
+            module, name=name, device=self.device, batch_size=self.batch_size, precision=self.precision
+        )
         made._normalised = self._normalised
         return made
 
@@ -133,6 +142,12 @@ class Classifier:
         return dict(self._prepared.report)
 
     @property
+    def passes(self) -> str:
+        """How passes run, in words: what may move a result by floating-point noise, or more."""
+        narrow = "" if self.precision == "float32" else f", gradients in {self.precision}"
+        return f"batches of {self.batch_size} on {self.device}{narrow}"
+
+    @property
     def n_classes(self) -> int:
         """Number of logits; known once an image was seen."""
         if self._n_classes is None:
@@ -167,13 +182,14 @@ class Classifier:
         Returns
         -------
         Tensor of float32, (N, K)
+            Computed in `precision` where a gradient is recorded, in float32 otherwise.
         """
         self.prepare(x)
         since, z = self._watch.mark(), self._normalised(x)
         backward = torch.is_grad_enabled() and x.requires_grad
         if backward:
             z = z.view_as(z)  # so that the hook below is on no tensor of the caller's
-        logits = forward(self._ready(), z, self.name)
+        logits = forward(self._ready(), z, self.name, bfloat16=backward and self.precision == "bfloat16")
         self.calls += 1
         self._n_classes = logits.shape[1]
         self._watch.add(since)

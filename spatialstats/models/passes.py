@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import nn
 
@@ -13,7 +15,7 @@ __all__ = ["failed", "forward", "guesses"]
 COMMON_SIDES = (32, 224, 28)
 
 
-def forward(prepared: Prepared, z: torch.Tensor, name: str) -> torch.Tensor:
+def forward(prepared: Prepared, z: torch.Tensor, name: str, *, bfloat16: bool = False) -> torch.Tensor:
     """Logits (N, K), float32, of normalised images (N, C, H, W).
 
     Parameters
@@ -23,18 +25,22 @@ def forward(prepared: Prepared, z: torch.Tensor, name: str) -> torch.Tensor:
     z : Tensor of float32, (N, C, H, W)
     name : str
         What messages call the model.
+    bfloat16 : bool
+        Whether convolutions and matrix products run in bfloat16, forward and backward.
 
     Raises
     ------
     InputError
         If the module refuses the images, or returns anything but (N, K).
     """
+    narrow = torch.autocast(z.device.type, torch.bfloat16) if bfloat16 else nullcontext()
     try:
         if prepared.own:
             last = prepared.channels_last
-            logits = prepared.module(z.contiguous(memory_format=torch.channels_last) if last else z)
+            with narrow:
+                logits = prepared.module(z.contiguous(memory_format=torch.channels_last) if last else z)
         else:
-            with borrowed(prepared.module):
+            with borrowed(prepared.module), narrow:
                 logits = prepared.module(z)
     except torch.cuda.OutOfMemoryError:
         raise

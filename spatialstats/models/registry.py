@@ -77,6 +77,7 @@ def load_model(
     device: str | torch.device = "cpu",
     n_classes: int | None = None,
     batch_size: int = 64,
+    precision: str = "float32",
 ) -> Classifier:
     """A classifier by name.
 
@@ -98,6 +99,8 @@ def load_model(
         Classes that the model must have, where that is known.
     batch_size : int
         Images of a micro-batch.
+    precision : {"float32", "bfloat16"}
+        Of passes that record a gradient; see `Classifier`.
 
     Returns
     -------
@@ -121,7 +124,9 @@ def load_model(
         load_weights(module, path)
     if weights is not None:
         load_weights(module, Path(weights))
-    classifier = Classifier(module, mean, std, name=name, device=device, batch_size=batch_size)
+    classifier = Classifier(
+        module, mean, std, name=name, device=device, batch_size=batch_size, precision=precision
+    )
     outputs = [part.out_features for part in module.modules() if isinstance(part, nn.Linear)]
     if n_classes is not None and outputs and outputs[-1] != n_classes:
         raise InputError(

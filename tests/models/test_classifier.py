@@ -214,3 +214,24 @@ def test_a_model_without_gradients_says_so(x: torch.Tensor) -> None:
     blind = nets.Returns(lambda z: z.detach().mean((2, 3)))
     with pytest.raises(InputError, match="has no gradient"):
         Classifier(blind).gradient(x, lambda z: z.sum())
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_bfloat16_narrows_gradients_and_never_predictions(prepare: bool, x: torch.Tensor) -> None:
+    module = nets.Small().eval()
+    whole = Classifier(module, MEAN, STD, prepare=prepare)
+    narrow = Classifier(module, MEAN, STD, prepare=prepare, precision="bfloat16")
+    np.testing.assert_array_equal(narrow.predict_logits(x), whole.predict_logits(x))
+    (found, logits), (wanted, exact) = (one.gradient(x, lambda z: z[:, 1]) for one in (narrow, whole))
+    assert found.dtype == logits.dtype == torch.float32
+    assert not torch.equal(found, wanted)
+    assert not torch.equal(logits, exact)
+    cosine = torch.nn.functional.cosine_similarity(found.flatten(1), wanted.flatten(1))
+    assert float(cosine.min()) > 0.99
+    assert narrow.around(nets.Small(), "other").precision == "bfloat16"
+    assert narrow.passes == f"{whole.passes}, gradients in bfloat16"
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(InputError, match=r"precision 'float16'.*bfloat16"):
+        Classifier(nets.Small(), precision="float16")

@@ -77,7 +77,7 @@ class Evaluation:
             "version": __version__,
             "data": self.report.fingerprint,
             "model": model.fingerprint,
-            "passes": f"batches of {model.batch_size} on {model.device}",
+            "passes": model.passes,
         }
 
     def learnt_on(self) -> tuple[np.ndarray, np.ndarray]:
