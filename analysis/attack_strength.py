@@ -156,7 +156,7 @@ def table(runs: list[dict[str, Any]]) -> str:
             pair = [right[name] for name in ("spatialstats", lowest)]
             gap = paired_difference(*(hits.astype(bool) if len(full) == 1 else hits for hits in pair))
             cells = [f"{share[name]:.1f}" if name in share else "" for name in NAMES]
-            ends = f"{100 * gap.value:+.1f} [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
+            ends = f"{100 * gap.value:+z.1f} [{100 * gap.low:z.1f}, {100 * gap.high:z.1f}]"
             lines.append([model, group, str(len(full)), *cells, ends])
     return markdown(lines)
 

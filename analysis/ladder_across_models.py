@@ -45,7 +45,7 @@ def interval(of: dict[str, Any], key: str = "value") -> str:
     """``+0.051 [0.038, 0.064]``."""
     if of["low"] is None:
         return "not tested"
-    return f"{of[key]:+.3f} [{of['low']:.3f}, {of['high']:.3f}]"
+    return f"{of[key]:+z.3f} [{of['low']:z.3f}, {of['high']:z.3f}]"
 
 
 def share(of: dict[str, Any]) -> str:

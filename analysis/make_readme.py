@@ -98,7 +98,7 @@ def ladder(attacks: list[dict[str, Any]]) -> list[str]:
         cells = [
             "not tested"
             if rung["low"] is None
-            else f"{rung['excess']:+.3f} [{rung['low']:.3f}, {rung['high']:.3f}]"
+            else f"{rung['excess']:+z.3f} [{rung['low']:z.3f}, {rung['high']:z.3f}]"
             for rung in (*found["rungs"], found["model_noise"])
         ]
         lines.append(f"| {attack['label']} | {' | '.join(cells)} | {found['n']} | {found['outcome']} |")

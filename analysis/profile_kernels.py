@@ -24,7 +24,7 @@ from spatialstats.kernels import density_cpu, density_plan, t_maps_cpu
 from spatialstats.kernels.autocorrelation_rows import copy, multiply
 from spatialstats.kernels.shuffle_cpu import ROOM, shuffle
 from spatialstats.kernels.t_maps import check_signs, prepare
-from spatialstats.kernels.tfce_cpu import _levels as find_levels
+from spatialstats.kernels.tfce_cpu import signed_levels
 from spatialstats.kernels.tfce_order import by_level
 from spatialstats.kernels.tfce_tree import grow, look
 
@@ -110,7 +110,7 @@ def bivariate(side: int, n: int) -> Iterator[Stage]:
 def _trees(t: Any, width: int, stage: int, places: Any, level: Any, sign: Any, rank: Any, near: Any) -> None:
     order, parent, joined, area = places
     for k in range(len(t)):
-        find_levels(t[k], width, 0.0, STEP, LEVELS, False, True, True, level, sign)
+        signed_levels(t[k], width, 0.0, STEP, LEVELS, False, True, True, level, sign)
         if stage > 0:
             n = by_level(level, LEVELS, order)
         if stage == 2:

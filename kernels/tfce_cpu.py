@@ -44,8 +44,10 @@ def _below(height: float, value: float, closed: bool) -> bool:
 
 
 @inner
-def _levels(row: Array, width: int, start: float, step: float, most: int, closed: bool, up: bool, down: bool,
-            level: Array, sign: Array) -> None:  # fmt: skip
+def signed_levels(
+    row: Array, width: int, start: float, step: float, most: int, closed: bool, up: bool, down: bool,
+    level: Array, sign: Array,
+) -> None:  # fmt: skip
     """Number of levels below (closed: not above) each abs(t), into the framed map."""
     wide = width + 1
     level[:] = 0
@@ -84,7 +86,7 @@ def _stepped(t: Array, height: int, width: int, start: float, step: float, steps
             delta = steps[k] if closed else step
             if not delta > 0.0:
                 continue  # a map of zeros has no levels of its own
-            _levels(t[k], width, start, delta, weights.size, closed, up, down, level, sign)
+            signed_levels(t[k], width, start, delta, weights.size, closed, up, down, level, sign)
             n = by_level(level, weights.size, order)
             grow(order[:n], sign, width + 1, reach, rank, near, parent, joined, area)
             most = 0.0

@@ -26,7 +26,7 @@ def number(value: float, *, sign: bool = False) -> str:
     """Three significant figures, or "unknown"."""
     if not math.isfinite(value):
         return "unknown"
-    return f"{value:{'+' if sign else ''}.3g}"
+    return f"{value:{'+' if sign else ''}z.3g}"
 
 
 def draws_of(n_resamples: int) -> str:

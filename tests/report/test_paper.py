@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from spatialstats.report.paper_references import (
     OF_DATA,
     OF_FILL,
     OF_IMPORTANCE,
-    REFERENCES,
     bibliography,
+    references,
 )
 
 HOSTILE = r"my_net #1 & 100% {of} ~the^ $models\ <b> | π ε “x”"
@@ -116,14 +117,18 @@ def test_exactly_the_cited_works_are_in_the_bibliography(kit: Path) -> None:
 
 
 def test_every_reference_is_whole_and_can_be_cited() -> None:
-    for kind, fields in REFERENCES.values():
+    found = references()
+    assert len(found) == (files("spatialstats.report") / "references.bib").read_text().count("\n@")
+    for entry in found.values():
+        kind = re.match(r"@(\w+)", entry)[1]
+        fields = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", entry, re.MULTILINE))
         assert {"author", "title", "year"} <= set(fields)
         needed = {"article": "journal", "inproceedings": "booktitle", "misc": "eprint"}.get(kind)
         assert needed is None or fields[needed]
         assert re.fullmatch(r"(19|20)\d\d", fields["year"])
-    assert balanced(bibliography(REFERENCES))
+    assert balanced(bibliography(found))
     for table in (OF_ATTACK, OF_DATA, OF_FILL, OF_IMPORTANCE):
-        assert set(table.values()) <= set(REFERENCES)
+        assert set(table.values()) <= set(found)
     assert set(OF_ATTACK) == set(list_attacks()) - {"noise"}
     assert set(OF_IMPORTANCE) == set(list_importance())
 

@@ -81,7 +81,7 @@ def _told(row: EffectRow) -> str:
     """Both sides of a row, and their difference with its interval."""
     scale, digits, unit = (100, 1, " points") if row.unit == "share" else (1, 2, "")
     of, first, second = (" %" if unit else ""), scale * row.a, scale * row.b
-    change, low, high = (f"{scale * v:+.{digits}f}" for v in (row.difference, row.low, row.high))
+    change, low, high = (f"{scale * v:+z.{digits}f}" for v in (row.difference, row.low, row.high))
     return f"{row.title} {first:.{digits}f} against {second:.{digits}f}{of} ({change}{unit} [{low}, {high}])"
 
 

@@ -17,9 +17,8 @@ def percent(interval: Json) -> str:
 
 def gain(interval: Json) -> str:
     """``+3.2 points [0.1, 6.4]``."""
-    return (
-        f"{100 * interval['value']:+.1f} points [{100 * interval['low']:+.1f}, {100 * interval['high']:+.1f}]"
-    )
+    value, low, high = (f"{100 * interval[key]:+z.1f}" for key in ("value", "low", "high"))
+    return f"{value} points [{low}, {high}]"
 
 
 def shown_gain(cell: Json) -> bool:
