@@ -8,9 +8,10 @@ import numpy as np
 from numba import types
 
 from .checks import Array
-from .density_lanes import LEAST, MOST, SIZE, TILE, TOTAL, VECTOR, add_rows, in_order
+from .density_lanes import LEAST, MOST, SIZE, TILE, TOTAL, add_rows, in_order
 from .fixed_point import CARRY
 from .jit import inner, operation
+from .llvm_vectors import VECTOR
 
 ROWS = 4
 """Samples added at once, which share one load and store of the sums."""

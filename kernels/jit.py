@@ -6,7 +6,7 @@ that place is read-only (a system-wide install) Numba itself falls back to the u
 and where there is none to be written to either, each process compiles anew.
 
 Numba renews a cached function when its own file changes, not when a file it calls into does: after
-an edit of `density_lanes`, or of what one ``_cpu`` module takes from another, delete
+an edit of `density_lanes` or `llvm_vectors`, or of what one ``_cpu`` module takes from another, delete
 ``kernels/__pycache__``.
 
 The functions hold the GIL while they run: several Python threads may call them, and take turns, so
