@@ -1,10 +1,12 @@
-"""Does an attack hit where *this* model looks?  Every bundled model in turn, two kinds of importance.
+"""Does an attack hit where *this* model looks?  Three classifiers in turn, two kinds of importance.
 
     python analysis/ladder_across_models.py --runs runs/ladder                    # the tables, as markdown
     python analysis/ladder_across_models.py --runs runs/ladder --docs             # and into docs/findings.md
-    python analysis/ladder_across_models.py --runs runs/ladder --attacks others   # the other built-in attacks
+    python analysis/ladder_across_models.py --runs runs/ladder --attacks others   # weaker, minimal, sparse
 
-Each bundled classifier is the attacked one while the other two stand for "independently trained".
+Each of the three classifiers that were trained from different seeds is the attacked one while the
+other two stand for "independently trained".  APGD and Square are left out: they evaluate, and their
+perturbations are of the kind of PGD's, or random squares.
 RoI comes from integrated gradients, which share the gradient with the attack, and from occlusion,
 which does not.  A run that is there already is read, one that was cut off goes on.
 """
@@ -25,7 +27,7 @@ PAGE, COMMAND = ROOT / "docs" / "findings.md", "python analysis/ladder_across_mo
 IMPORTANCE = ("integrated-gradients", "occlusion")
 ATTACKS = {
     "strong": ("pgd-linf", "pgd-l2", "patch", "noise"),
-    "others": ("fgsm", "mi-fgsm", "ddn", "sparse"),
+    "others": ("fgsm", "mi-fgsm", "ddn", "sparse", "noise"),
 }
 Json = dict[str, Any]
 
@@ -75,7 +77,7 @@ def damage(attack: Json) -> list[str]:
 def controls(attack: Json) -> list[str]:
     """The overlap lift over other images' masks, real and where it should be gone."""
     found = {row["key"]: row for row in attack["controls"]["rows"]}
-    return [interval(found[key], "effect") for key in CONTROLS]
+    return [interval(found[key], "effect") if key in found else "none" for key in CONTROLS]
 
 
 CEILINGS = ("nothing", "neutralizable", "roi", "roa", "everything")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,6 +231,7 @@ def run(
         import torch
 
         torch.set_num_threads(config.threads)
+    config = replace(config, precision=classifier.precision)  # a classifier that was given has its own
     path = Path(out) if out is not None else new_folder(Path(config.clean or config.dataset).stem)
     context = make_context(
         config,

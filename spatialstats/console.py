@@ -64,7 +64,7 @@ class Console:
         """Begin a bar."""
         self._task = self._bars.add_task(step, total=total)
 
-    def advance(self, images: int) -> None:
+    def advance(self, images: float) -> None:
         """Move the bar on."""
         if self._task is not None:
             self._bars.advance(self._bars.tasks[self._task].id, images)

@@ -40,6 +40,7 @@ def find_model(
     """The classifier that settings name, that was given, or that is bundled for the dataset."""
     if isinstance(model, Classifier):
         return model
+    precision = settings.precision if isinstance(settings, Config) else "float32"
     name = model if model is not None else dataset.bundled_model
     if name is None:
         raise InputError(
@@ -54,7 +55,7 @@ def find_model(
             std=settings.std,
             device=settings.device,
             batch_size=settings.batch_size,
-            precision=settings.precision,
+            precision=precision,
         )
     return Classifier(
         name,
@@ -62,7 +63,7 @@ def find_model(
         settings.std,
         device=settings.device,
         batch_size=settings.batch_size,
-        precision=settings.precision,
+        precision=precision,
     )
 
 

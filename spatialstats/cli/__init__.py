@@ -22,15 +22,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=analyze.EXAMPLES)(analyze.analyze)
-app.command()(report.report)
+app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=defend.EXAMPLES)(defend.defend)
 app.command(epilog=harden.EXAMPLES)(harden.harden)
 app.command(name="test", epilog=only_maps.EXAMPLES)(only_maps.only_maps)
-app.command()(paper.paper)
-app.command()(fetch.fetch)
-app.command()(doctor.doctor)
-app.command(name="list")(names.names)
+app.command(epilog=paper.EXAMPLES)(paper.paper)
+app.command(epilog=fetch.EXAMPLES)(fetch.fetch)
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(name="list", epilog=names.EXAMPLES)(names.names)
 
 
 def version(value: bool) -> None:

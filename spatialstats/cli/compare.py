@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spatialstats.cli.options import JsonOption, QuietOption, command_line
+from spatialstats.cli.options import JsonOption, QuietOption, SeedOption, command_line
 
 EXAMPLES = """
 **Examples**
@@ -38,7 +38,7 @@ def compare(
     alpha: Annotated[
         float, typer.Option(help="Level of the test, of the sets, and of each interval.")
     ] = 0.05,
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option(help="New folder; `runs/compare-<time>` if none.")] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,

@@ -8,6 +8,13 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """
+**Examples**
+
+- `spatialstats doctor` : after an install, and on a machine with a GPU
+- `spatialstats doctor --json > doctor.json` : for a bug report
+"""
+
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,

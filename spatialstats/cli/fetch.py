@@ -8,6 +8,13 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """
+**Examples**
+
+- `spatialstats fetch cifar10` : then `spatialstats analyze --split test` draws from all 10,000 test images
+- `spatialstats fetch fashion-mnist --cache data/` : into a folder of your own
+"""
+
 
 def fetch(
     name: Annotated[str, typer.Argument(help="cifar10 or fashion-mnist.")],

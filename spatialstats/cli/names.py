@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+EXAMPLES = """
+**Examples**
+
+- `spatialstats list` : any of these names goes with `--model`, `--attack`, `--importance`, `--defence`
+"""
+
 
 def names() -> None:
     """The names of datasets, models, attacks, importance methods, defences and locators."""

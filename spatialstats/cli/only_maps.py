@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spatialstats.cli.options import JsonOption
+from spatialstats.cli.options import JsonOption, SeedOption
 from spatialstats.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def only_maps(
         int | None, typer.Option(help="Draws; 9,999 for swap and sign-flip, else 999, if none.")
     ] = None,
     alternative: Annotated[str, typer.Option(help="two-sided, greater or less.")] = "two-sided",
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Test maps that were made elsewhere: co-location, difference, autocorrelation."""

@@ -25,13 +25,13 @@ WeightsOption = Annotated[
 MeanOption = Annotated[str | None, typer.Option(help="Per-channel mean that the model expects removed.")]
 StdOption = Annotated[str | None, typer.Option(help="Per-channel standard deviation, likewise.")]
 DeviceOption = Annotated[str, typer.Option(help="torch device of the model.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 BatchOption = Annotated[int, typer.Option(help="Images a pass through the model.")]
 PrecisionOption = Annotated[
     str,
     typer.Option(
-        help="Of passes with gradients: float32, or bfloat16, twice as fast where the processor knows it "
-        "and good to two digits. Predictions are always float32."
+        help="Of passes with gradients: float32, or bfloat16, nearly twice as fast where the processor "
+        "knows it; maps move by up to a tenth. Predictions are always float32."
     ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(help="torch threads.")]

@@ -9,6 +9,13 @@ import typer
 
 from spatialstats.cli.options import QuietOption
 
+EXAMPLES = """
+**Examples**
+
+- `spatialstats paper runs/cifar10-20260101-120000` : into `paper/` in the run
+- `spatialstats paper runs/mine --out article/figures`
+"""
+
 
 def paper(
     run: Annotated[Path, typer.Argument(help="A run directory.")],

@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """
+**Examples**
+
+- `spatialstats report runs/cifar10-20260101-120000` : after an upgrade, or an edit of the templates
+"""
+
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory.")],

@@ -80,11 +80,13 @@ def blurred(x: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def median_filtered(x: torch.Tensor, side: int) -> torch.Tensor:
-    """Median of each channel in a square of odd `side`; beyond the edge the nearest pixel goes on."""
-    reach = side // 2
-    padded = F.pad(x, (reach,) * 4, mode="replicate")
-    rows = [padded.unfold(3, side, 1)[:, :, k : k + x.shape[2]] for k in range(side)]
-    return torch.cat(rows, -1).median(-1).values
+    """Median of each channel in a square of odd `side`, of pixels near the edge in the nearest whole square.
+
+    Squares that were filled up beyond the edge would count a patch there many times over.
+    """
+    tall = x.shape[2] - side + 1
+    rows = [x.unfold(3, side, 1)[:, :, k : k + tall] for k in range(side)]
+    return F.pad(torch.cat(rows, -1).median(-1).values, (side // 2,) * 4, mode="replicate")
 
 
 def _by_occlusion(model: Model, x: torch.Tensor) -> torch.Tensor:

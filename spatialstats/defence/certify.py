@@ -113,11 +113,10 @@ def certify(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> Certifi
     with torch.no_grad():
         alive = two_mask_correct(masked, x, y) if len(x) else torch.zeros(0, dtype=torch.bool)
     shape = (int(x.shape[2]), int(x.shape[3]))
-    sides = (defence.patch, defence.patch) if isinstance(defence.patch, int) else defence.patch
     return Certificates(
         certified=alive.cpu().numpy(),
-        patch=sides,
-        placements=float(placements(shape, sides, defence.keep).float().mean()),
+        patch=defence.sides,
+        placements=float(placements(shape, defence.sides, defence.keep).float().mean()),
         masks=m,
         predictions=masked.predictions - before,
         exhaustive=len(x) * m * (m + 1) // 2,

@@ -103,8 +103,8 @@ def clean_beside(adaptive: AdaptiveResult) -> Check:
     cost = paired_difference(adaptive.clean, adaptive.undefended_clean)
     said = (
         f"{100 * adaptive.clean.mean():.1f} % clean with the defence, "
-        f"{100 * adaptive.undefended_clean.mean():.1f} % without it ({100 * cost.value:+.1f} points "
-        f"[{100 * cost.low:+.1f}, {100 * cost.high:+.1f}])."
+        f"{100 * adaptive.undefended_clean.mean():.1f} % without it ({100 * cost.value:+z.1f} points "
+        f"[{100 * cost.low:+z.1f}, {100 * cost.high:+z.1f}])."
     )
     return Check("clean accuracy beside it", None, said, CARLINI)
 

@@ -44,8 +44,8 @@ class Change:
         """Both accuracies, their difference and its interval."""
         return (
             f"{self.label}: {_share(self.before)} before, {_share(self.after)} after; "
-            f"{100 * self.difference.value:+.1f} points [{100 * self.difference.low:+.1f}, "
-            f"{100 * self.difference.high:+.1f}] (n = {self.after.n})"
+            f"{100 * self.difference.value:+z.1f} points [{100 * self.difference.low:+z.1f}, "
+            f"{100 * self.difference.high:+z.1f}] (n = {self.after.n})"
         )
 
 

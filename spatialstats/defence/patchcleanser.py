@@ -83,6 +83,11 @@ class PatchCleanser(Defence):
         """See `Defence.spec`."""
         return f"{self.name}(patch={self.patch!r}, per_axis={self.per_axis}, fill={fill_spec(self.fill)!r})"
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Sides of the largest patch that is expected, in pixels."""
+        return (self.patch, self.patch) if isinstance(self.patch, int) else self.patch
+
     def masked(self, x: torch.Tensor) -> MaskedModel:
         """The model behind the cover of images of this size."""
         return self._behind((int(x.shape[2]), int(x.shape[3])))

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from spatialstats.engine.settings import Settings
 from spatialstats.errors import InputError, unknown
+from spatialstats.precision import check_precision
 from spatialstats.spec import rule_text, threshold_rule
 
 IN_MEMORY = "in memory"  # stands in a configuration for images that no path leads to
@@ -32,6 +33,9 @@ class Config(Settings):
     ----------
     clean, adversarial, epsilon
         A saved adversarial set in place of `dataset`; see `spatialstats.data.load_pairs`.
+    precision : {"float32", "bfloat16"}
+        Of passes that record a gradient; predictions are always float32.  A `Classifier` that was
+        given has its own.
     n : int or None
         How many images, drawn evenly over the classes; all of them when None.
     others : tuple of str or None
@@ -76,6 +80,7 @@ class Config(Settings):
     clean: str | None = None
     adversarial: str | None = None
     epsilon: float | None = None
+    precision: str = "float32"
     n: int | None = None
     others: tuple[str, ...] | None = None
     attacks: tuple[str, ...] = DEFAULT_ATTACKS
@@ -99,6 +104,7 @@ class Config(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_precision(self.precision)
         if self.attack_map not in ATTACK_MAPS:
             raise unknown("attack map", self.attack_map, ATTACK_MAPS)
         for name in ("roi", "roa"):

@@ -11,8 +11,8 @@ class Progress(Protocol):
     def start(self, step: str, total: int) -> None:
         """A long step begins that has `total` images to go through."""
 
-    def advance(self, images: int) -> None:
-        """`images` more of the current step are done."""
+    def advance(self, images: float) -> None:
+        """`images` more of the current step are done; parts of one where a step does several things."""
 
     def say(self, text: str) -> None:
         """Something that the user should read."""
@@ -24,7 +24,7 @@ class Silent:
     def start(self, step: str, total: int) -> None:
         """Tell nothing."""
 
-    def advance(self, images: int) -> None:
+    def advance(self, images: float) -> None:
         """Tell nothing."""
 
     def say(self, text: str) -> None:

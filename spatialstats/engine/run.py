@@ -51,11 +51,12 @@ def execute(context: Context, run: RunDirectory) -> tuple[Merged, Prior, str, Cl
         with clock.stage(phase):
             for chunk in of_phase:
                 path = run.chunk_path(chunk.name)
-                if not path.exists():
+                if path.exists():
+                    context.progress.advance(len(chunk.rows))
+                else:
                     write_arrays(path, measure(context, chunk, prior, fill), compress=False)
                     clock.save()
                 merged.add(read_arrays(path, without=IN_FILES))
-                context.progress.advance(len(chunk.rows))
     if not merged["row.correct"].any():
         raise InputError(
             "the model classifies no image correctly, so there is nothing to attack: "
@@ -75,6 +76,7 @@ def measure(context: Context, chunk: Chunk, prior: Prior, fill: str) -> Arrays:
             arrays |= choose_rows(context, seen, struck)
         elif name in context.fought and chunk.phase == "report":
             arrays |= report_rows(context, seen, struck, prior, fill)
+        context.progress.advance(len(chunk.rows) / len(context.attacks))
     return arrays
 
 

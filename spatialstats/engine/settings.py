@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from spatialstats.errors import InputError, unknown
-from spatialstats.precision import check_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +26,6 @@ class Settings:
     chunk_size, batch_size : int
         Images a chunk and images a pass through the model.  Results depend on them to
         within floating-point noise, so they belong to the settings.
-    precision : {"float32", "bfloat16"}
-        Of passes that record a gradient; predictions are always float32.
     threads : int or None
         torch threads; torch's own choice when None.
     """
@@ -45,7 +42,6 @@ class Settings:
     seed: int = 0
     chunk_size: int = 128
     batch_size: int = 64
-    precision: str = "float32"
     threads: int | None = None
     effort: str = "default"
 
@@ -57,7 +53,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.effort not in self.EFFORTS:
             raise unknown("effort", self.effort, self.EFFORTS)
-        check_precision(self.precision)
+        if self.seed < 0:
+            raise InputError(f"seed must be 0 or more, got {self.seed}.")
         for name in self.COUNTS:
             value = getattr(self, name)
             if value is not None and value < 1:

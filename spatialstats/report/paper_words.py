@@ -183,9 +183,11 @@ def _neutralization(results: Json, cite: Cited) -> str:
 def _record(results: Json) -> str:
     made, config = results["provenance"], results["config"]
     versions = ", ".join(f"{escape(name)} {escape(v)}" for name, v in made["versions"].items())
+    narrow = config.get("precision", "float32")
+    rounded = "" if narrow == "float32" else f" Gradients were computed in {narrow}, predictions in float32."
     return (
-        f"All random draws derive from seed {config['seed']}. Device: {escape(made['device'])}; kernels: "
-        f"{escape(made['backend'])}; versions: {versions}. Fingerprints: data "
+        f"All random draws derive from seed {config['seed']}.{rounded} Device: {escape(made['device'])}; "
+        f"kernels: {escape(made['backend'])}; versions: {versions}. Fingerprints: data "
         f"{_code(str(results['data']['fingerprint'])[:16])}, model "
         f"{_code(str(results['model']['fingerprint'])[:16])}."
     )

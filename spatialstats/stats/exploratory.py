@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRIMARY = "overlap lift"
+MANY = "statistic"  # what a family of several statistics calls what it measures
 K_RADIUS = 2
 Maps = np.ndarray
 
@@ -68,9 +69,10 @@ class Exploration:
     @property
     def sentence(self) -> str:
         """What these numbers are for, then what was tested."""
+        monotone = f" {MONOTONE}" if self.family.statistic in (MANY, *MASK_STATISTICS) else ""
         return (
             f"Exploratory: the one primary statistic is {PRIMARY}, named before the run; all others are "
-            f"shown to be looked at, not to be chosen from. {MONOTONE} {self.family.sentence}"
+            f"shown to be looked at, not to be chosen from.{monotone} {self.family.sentence}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def explore(
         importance, attack = importance[there], attack[there]
     return Exploration(
         family(
-            "statistic",
+            MANY,
             _tests(roi[there], roa[there], importance, attack),
             there,
             n_empty=len(roi) - len(there),

@@ -98,7 +98,8 @@ class Ladder:
     def outcome(self) -> str:
         """The verdict in a few words, for a table."""
         if self.stops_at is not None:
-            return f"stops at {self.stops_at}"
+            tested = self.rung(self.stops_at).tested
+            return f"stops at {self.stops_at}" if tested else f"not tested: {self.stops_at}"
         return "all passed, but a shared gradient" if self.shared_gradient else "hits where this model looks"
 
     @property

@@ -12,7 +12,7 @@ from spatialstats import kernels
 from spatialstats.errors import InputError, unknown
 from spatialstats.stats.autocorrelation import gearys_c, getis_ord_g, morans_i
 from spatialstats.stats.dutilleul import effective_size_test
-from spatialstats.stats.exploratory import MAP_STATISTICS, map_pairs
+from spatialstats.stats.exploratory import MAP_STATISTICS, Exploration, map_pairs
 from spatialstats.stats.inference import group_test, paired_test, sign_flip_test
 from spatialstats.stats.inference_result import STATISTICS
 from spatialstats.stats.joins import join_counts
@@ -200,7 +200,7 @@ def _swapped(
     label: str,
     how: dict[str, Any],
 ) -> Any:
-    """A family of one swap test, on the images whose two maps vary."""
+    """A family of one swap test, on the images whose two maps vary; exploratory but for the primary one."""
     there = varying(a, b)
     if len(a) < 2 or len(there) < 2:
         raise InputError(
@@ -228,4 +228,5 @@ def _swapped(
     else:
         name = MAPS[statistic]
         pairs = map_pairs(name, first, second)
-    return family(name, [(label, pairs)], there, n_empty=len(a) - len(there), classes=classes, **how)
+    found = family(name, [(label, pairs)], there, n_empty=len(a) - len(there), classes=classes, **how)
+    return found if statistic == LIFT else Exploration(found)

@@ -248,15 +248,38 @@ def test_the_mean_over_draws_beats_a_single_draw(classifier: Classifier, x: torc
 
 
 def test_luck_is_not_counted_as_an_attack_s_success(classifier: Classifier, x: torch.Tensor) -> None:
-    """Eleven attacks that do nothing to a coin leave it right in half of the draws, not in 1 of 2000."""
+    """Attacks that do nothing to a coin leave it right in half of the draws, at every budget."""
     many = x.repeat(15, 1, 1, 1)
     y = torch.zeros(len(many), dtype=torch.int64)
-    effort = replace(EFFORT, images=180, restarts=1, steps=3, queries=10, doubling=True, curve=())
+    effort = replace(
+        EFFORT, images=180, restarts=1, steps=3, queries=10, doubling=True, curve=(0.5, 1.0, 2.0)
+    )
     attacks = ("noise", "transfer", "square", "white-box")
     result = evaluate_adaptive(Coin(classifier), classifier, many, y, LINF, effort=effort, attacks=attacks)
-    # Right without an attack in half of the draws, and in half of those with: independent draws.
-    assert 0.35 < result.clean.mean() < 0.65
-    assert 0.13 < result.worst.mean() < 0.4
+    told = [result.clean, result.first, result.worst, *(point.robust for point in result.curve)]
+    assert len(told) == 6
+    assert all(0.35 < right.mean() < 0.65 for right in told)  # 4 standard errors of 180 coins
+    assert not result.reaches_zero
+
+
+def test_an_attack_that_knew_of_no_defence_counts_in_both_worst_cases(
+    classifier: Classifier, x: torch.Tensor
+) -> None:
+    defence = NeutralizedModel(classifier, Gradient(fraction=0.1), "mean")
+    y = labels_of(defence, x)
+    effort = replace(EFFORT, steps=2, restarts=1, queries=4, curve=(1.0, 2.0), doubling=False)
+    weak, known = Threat.parse("linf:0.00001"), ("white-box", "square")
+    alone = evaluate_adaptive(defence, classifier, x, y, weak, effort=effort, attacks=known)
+    with_it, without = np.arange(len(x)) % 3 != 0, np.arange(len(x)) % 2 != 0
+    result = evaluate_adaptive(
+        defence, classifier, x, y, weak, effort=effort, attacks=known, static=(with_it, without)
+    )
+    np.testing.assert_array_equal(result.worst, alone.worst & with_it)
+    np.testing.assert_array_equal(result.curve[0].robust, result.worst)
+    np.testing.assert_array_equal(result.undefended, alone.undefended & without)
+    told = result.to_dict()
+    assert told["worst_case"]["value"] == pytest.approx(result.worst.mean())
+    assert told["undefended_worst_case"]["value"] == pytest.approx(result.undefended.mean())
 
 
 def test_the_worst_case_is_no_better_than_any_attack_and_is_resumed(
@@ -324,7 +347,20 @@ def test_the_baseline_gets_the_same_number_of_trials_and_gradients(
         assert (baseline.gradients == 36).all()
         assert ((baseline.tried > 70) & (baseline.tried <= 80)).all()
     defence = NeutralizedModel(classifier, Gradient(fraction=0.1), "mean")
+    y = labels_of(defence, x)
+    effort = replace(EFFORT, steps=3, restarts=1, queries=6, curve=())
+    result = evaluate_adaptive(defence, classifier, x, y, unbreakable, effort=effort, attacks=("white-box",))
+    spent = sum(part["white-box"].gradients for part in (result.outcomes, result.doubled))
+    assert result.doubled["white-box"].gradients.any()
+    assert result.baseline.gradients.max() == spent.max()  # twice the effort included
     ran = [attack(name, defence, classifier, x, unbreakable) for name in ("white-box", "square", "decoy")]
     assert allowance(ran) == (
         max(np.sum([one.tried for one in ran], 0)), max(np.sum([one.gradients for one in ran], 0))
     )  # fmt: skip
+
+
+def test_rounded_gradients_are_refused(classifier: Classifier, x: torch.Tensor) -> None:
+    narrow = Classifier(classifier.original, precision="bfloat16")
+    for pair in ((Undefended(narrow), classifier), (Undefended(classifier), narrow)):
+        with pytest.raises(InputError, match="precision float32"):
+            evaluate_adaptive(*pair, x, torch.zeros(len(x)), LINF, effort=EFFORT)

@@ -305,11 +305,3 @@ def test_a_flat_gradient_is_missed_only_where_one_is_needed(x: torch.Tensor) -> 
         )
         flat[known is None] = target.blind_steps
     assert flat == {True: len(x), False: (len(x) + 1) // 2}
-
-
-def test_rounded_logits_are_never_taken_for_deployed_ones(x: torch.Tensor) -> None:
-    """With gradients in bfloat16 every stand-in's logits are looked at again in float32."""
-    for precision, same in (("float32", True), ("bfloat16", False)):
-        classifier = Classifier(Plane(), precision=precision)
-        target = Target(Undefended(classifier), classifier, len(x), draws=1, seed=0)
-        assert target.deployed is target.exact is same

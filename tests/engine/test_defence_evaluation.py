@@ -20,6 +20,7 @@ from spatialstats.defence.adaptive.suite import LABELS
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.attackable import as_classifier
 from spatialstats.defence.defence import Defence
+from spatialstats.defence.patchcleanser import PatchCleanser
 from spatialstats.defence.registry import get_defence
 from spatialstats.engine.defences import forecast as forecasts
 from spatialstats.engine.defences import units as engine
@@ -28,6 +29,7 @@ from spatialstats.engine.defences.config import DefendConfig
 from spatialstats.engine.defences.run import Evaluation, defend
 from spatialstats.engine.defences.static import located, static_rows
 from spatialstats.engine.defences.store import Store
+from spatialstats.engine.defences.units import certifier
 from spatialstats.engine.defences.words import headline
 from spatialstats.engine.progress import Silent
 from spatialstats.errors import InputError
@@ -307,6 +309,15 @@ def test_what_a_specification_leaves_open_is_taken_from_the_threat(
     spec: str, threat: str, whole: str
 ) -> None:
     assert complete(spec, Threat.parse(threat)) == whole
+
+
+@pytest.mark.parametrize(("patch", "proves"), [(3, False), (5, True), (6, True), ((5, 4), False)])
+def test_masks_for_a_smaller_patch_prove_nothing_against_a_larger_one(
+    classifier: Classifier, patch: Any, proves: bool
+) -> None:
+    defence = PatchCleanser(classifier, patch=patch)
+    assert (certifier(defence, Threat.parse("patch:5x5")) is defence) == proves
+    assert certifier(defence, Threat.parse("linf:8/255")) is None
 
 
 def test_the_static_attack_has_the_budget_of_the_threat() -> None:

@@ -25,7 +25,7 @@ __all__ = ["allowance", "run_baseline"]
 
 
 def allowance(outcomes: list[Outcome]) -> tuple[int, int]:
-    """The most examples tried and gradients taken of any one image, over all attacks on a defence."""
+    """The most examples tried and gradients taken of any one image, over all attacks within the threat."""
     ran = [one for one in outcomes if one.ran]
     if not ran:
         return 1, 1

@@ -56,7 +56,7 @@ def straight_through(job: Job, one: Round, rows: torch.Tensor) -> Best:
 
     def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         logits = job.target.defence(part)
-        return job.loss(one.loss, index)(logits), logits if job.target.deployed else None
+        return job.loss(one.loss, index)(logits), None if job.target.randomized else logits
 
     return climb(job, value, one.start[rows], one.region.rows(rows), rows, job.steps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ def evaluate_adaptive(
     effort: Effort | str = "default",
     seed: int = 0,
     attacks: Iterable[str] | None = None,
+    static: tuple[np.ndarray, np.ndarray] | None = None,
     done: Mapping[str, Outcome] | None = None,
     store: Store | None = None,
     progress: Progress | None = None,
@@ -61,6 +62,9 @@ def evaluate_adaptive(
         Of everything random.
     attacks : iterable of str, optional
         Some of `ATTACKS`; all that apply when left out.
+    static : (numpy.ndarray, numpy.ndarray), optional
+        bool (N,) each, of the same images: right with the defence, and without, under an attack within
+        the threat that knew of no defence.  What it broke is broken in the worst case too.
     done : mapping of str to Outcome, optional
         Units of an earlier run of the same settings, by key; they are not run again.
     store : callable, optional
@@ -75,7 +79,7 @@ def evaluate_adaptive(
     Raises
     ------
     InputError
-        If images and labels do not fit, or an attack is unknown.
+        If images and labels do not fit, an attack is unknown, or gradients would be rounded.
 
     Notes
     -----
@@ -83,6 +87,12 @@ def evaluate_adaptive(
     a pure function of the defence, the images, the threat, the effort, the seed and, for the latter
     three kinds, of the units before it.  On a defence that draws, an image's row decides its draws.
     """
+    for model in (classifier, defence.model):
+        if getattr(model, "precision", "float32") != "float32":
+            raise InputError(
+                "an adaptive evaluation follows exact gradients: give it, and the defence, a Classifier of "
+                "precision float32."
+            )
     threat, effort = Threat.parse(threat), Effort.named(effort)
     images, labels = placed(classifier, x, y, effort.images)
     if len(images) == 0 or len(images) != len(labels):
@@ -138,17 +148,24 @@ def evaluate_adaptive(
 
     outcomes = {name: attack(name, threat, effort, name) for name in chosen}
     clean = _right(defence, classifier, images, labels, seed)
-    kept = survivors(list(outcomes.values()), randomized=defence.randomized) & clean
+    among = clean if static is None else clean & static[0]
+    # Verdicts of a randomized defence are draws: none may choose what the next attack is tried on.
+    everything = np.ones(len(images), bool)
+    left = everything if defence.randomized else survivors(list(outcomes.values()), among, randomized=False)
     doubled: dict[str, Outcome] = {}
     if effort.doubling:
         again = effort.doubled()
         for name, one in outcomes.items():
             if one.ran and name not in ONCE:
-                doubled[name] = attack(name, threat, again, f"{name}/doubled", kept)
-    tried, gradients = allowance(list(outcomes.values()))
+                doubled[name] = attack(name, threat, again, f"{name}/doubled", left)
+    within = [*outcomes.values(), *doubled.values()]
+    tried, gradients = allowance(within)
     baseline = unit("baseline", bare)
-    both = survivors([*outcomes.values(), *doubled.values()], randomized=defence.randomized) & clean
-    curve = _curve(defence, threat, effort, images, clean, both, attack)
+
+    def standing(found: list[Outcome], inside: bool) -> np.ndarray:
+        return survivors(found, among if inside else clean, randomized=defence.randomized)
+
+    curve = _curve(threat, effort, images.shape, within, standing, defence.randomized, attack)
     return AdaptiveResult(
         defence.spec,
         classifier.name,
@@ -163,6 +180,7 @@ def evaluate_adaptive(
         doubled,
         baseline,
         curve,
+        *(static or (None, None)),
     )
 
 
@@ -176,35 +194,37 @@ def _right(
 
 
 def _curve(
-    defence: Defence,
     threat: Threat,
     effort: Effort,
-    x: torch.Tensor,
-    clean: np.ndarray,
-    worst: np.ndarray,
+    shape: Sequence[int],
+    within: list[Outcome],
+    standing: Callable[[list[Outcome], bool], np.ndarray],
+    randomized: bool,
     attack: Callable[..., Outcome],
 ) -> tuple[CurvePoint, ...]:
     """Rising budgets, each on what the smaller ones left, until hardly anything is left.
 
-    What breaks an image within a budget breaks it within every larger one.
+    What breaks an image within a budget breaks it within every larger one.  Of a randomized defence
+    every budget is tried on all images: what stands against some attacks is there a matter of draws.
     """
     points: list[CurvePoint] = []
-    left, seen = clean.copy(), set()
+    found: list[Outcome] = []
+    seen: set[Threat] = set()
+    inside = False
     for factor in effort.curve:
-        at = threat.scaled(factor, x.shape)
+        at = threat.scaled(factor, tuple(shape))
         if at in seen:
             continue
         seen.add(at)
-        if at == threat:
-            left = left & worst
-        else:
-            if factor > 1 and threat not in seen:
-                left = left & worst
-            for name in ON_THE_CURVE:
-                if left.any():
-                    found = attack(name, at, effort, f"curve/{factor:g}/{name}", left.copy())
-                    left = left & found.robust
-        points.append(CurvePoint(at, factor, left.copy()))
-        if factor >= 1 and left.mean() <= NEAR_ZERO:
+        if not inside and (at == threat or factor > 1):
+            found, inside = [*found, *within], True
+        for name in ON_THE_CURVE if at != threat else ():
+            only = standing(found, inside)
+            if randomized:
+                only = np.ones_like(only)
+            if only.any():
+                found.append(attack(name, at, effort, f"curve/{factor:g}/{name}", only))
+        points.append(CurvePoint(at, factor, standing(found, inside)))
+        if factor >= 1 and points[-1].robust.mean() <= NEAR_ZERO:
             break
     return tuple(points)

@@ -65,6 +65,9 @@ class AdaptiveResult:
         The undefended model under as many examples and gradients.
     curve : tuple of CurvePoint
         Rising budgets.
+    static, undefended_static : numpy.ndarray, optional
+        bool (N,): right under an attack within the threat that knew of no defence, with the defence and
+        without; it counts in the worst cases too.
     """
 
     defence: str
@@ -80,28 +83,40 @@ class AdaptiveResult:
     doubled: dict[str, Outcome]
     baseline: Outcome
     curve: tuple[CurvePoint, ...]
+    static: Bools | None = None
+    undefended_static: Bools | None = None
 
     @property
     def first(self) -> Bools:
         """bool (N,): right under every attack of the plain budget."""
-        return survivors(list(self.outcomes.values()), randomized=self.randomized) & self.clean
+        return self._standing(list(self.outcomes.values()))
+
+    @property
+    def both(self) -> Bools:
+        """bool (N,): right under every attack, doubled budgets included."""
+        return self._standing([*self.outcomes.values(), *self.doubled.values()])
 
     @property
     def worst(self) -> Bools:
-        """bool (N,): right under everything that was tried within the threat, doubled budgets included."""
-        found = survivors([*self.outcomes.values(), *self.doubled.values()], randomized=self.randomized)
+        """bool (N,): right under everything that was tried within the threat, smaller budgets included."""
+        found = self.both
         for point in self.curve:
             if point.factor <= 1 and not self.randomized:
                 found = found & point.robust
-        return found & self.clean
+        return found
+
+    @property
+    def undefended(self) -> Bools:
+        """bool (N,): what the undefended model gets right under as much."""
+        found = self.baseline.robust
+        return found if self.undefended_static is None else found & self.undefended_static
 
     @property
     def moved(self) -> float | None:
         """How far doubling every budget lowered the worst case; None where it was not tried."""
         if not self.doubled:
             return None
-        both = survivors([*self.outcomes.values(), *self.doubled.values()], randomized=self.randomized)
-        return float(self.first.mean() - (both & self.clean).mean()) if len(self.first) else 0.0
+        return float(self.first.mean() - self.both.mean()) if len(self.first) else 0.0
 
     @property
     def converged(self) -> bool:
@@ -147,7 +162,7 @@ class AdaptiveResult:
     @property
     def sentence(self) -> str:
         """What the number is, led by the worst case."""
-        worst, clean, bare = (proportion(hits) for hits in (self.worst, self.clean, self.baseline.robust))
+        worst, clean, bare = (proportion(hits) for hits in (self.worst, self.clean, self.undefended))
         ran = [one for one in self.outcomes.values() if one.ran]
         text = (
             f"Of {worst.n} images, {_percent(worst)} are still classified correctly by {self.defence} on "
@@ -157,6 +172,10 @@ class AdaptiveResult:
             f"{_percent(bare)}. It is an upper bound of the robustness: a better attack may leave less."
         )
         return f"{text} Caution: {'; '.join(self.flags)}." if self.flags else text
+
+    def _standing(self, outcomes: list[Outcome]) -> Bools:
+        among = self.clean if self.static is None else self.clean & self.static
+        return survivors(outcomes, among, randomized=self.randomized)
 
     def to_frame(self) -> pd.DataFrame:
         """One row an attack: robust accuracy with its interval, and what it took."""
@@ -198,9 +217,9 @@ class AdaptiveResult:
             "worst_case_before_doubling": proportion(self.first).to_dict(),
             "moved_by_doubling": self.moved,
             "converged": self.converged,
-            "undefended_worst_case": proportion(self.baseline.robust).to_dict(),
-            "gain_over_no_defence": paired_difference(self.worst, self.baseline.robust).to_dict()
-            | {"mcnemar_p": mcnemar_test(self.worst, self.baseline.robust).p_value},
+            "undefended_worst_case": proportion(self.undefended).to_dict(),
+            "gain_over_no_defence": paired_difference(self.worst, self.undefended).to_dict()
+            | {"mcnemar_p": mcnemar_test(self.worst, self.undefended).p_value},
             "attacks": {name: one.summary() for name, one in self.outcomes.items()},
             "doubled": {name: one.summary() for name, one in self.doubled.items()},
             "baseline": self.baseline.summary(),
@@ -219,7 +238,7 @@ class AdaptiveResult:
                 "clean": self.clean.tolist(),
                 "undefended_clean": self.undefended_clean.tolist(),
                 "worst": self.worst.tolist(),
-                "undefended": self.baseline.robust.tolist(),
+                "undefended": self.undefended.tolist(),
                 **{f"attack:{name}": one.robust.tolist() for name, one in self.outcomes.items() if one.ran},
             },
         }

@@ -58,7 +58,7 @@ LABELS = {
 }
 MASKED = ("clean-mask", "attacked-mask", "every-mask", "roi-only")
 MOVING = ("clean-mask", "attacked-mask", "every-mask", "saliency-hiding", "decoy")
-CLEAN, VERDICT = 1_000_001, 1_000_002  # streams of randomized defences
+CLEAN, VERDICT = 1_000_001, 1_000_002  # streams of draws
 
 
 def why_not(name: str, job: Job) -> str:
@@ -131,8 +131,12 @@ def run_attack_on(
     target.probe(x)
     rows = torch.arange(len(x), device=x.device)
     with target.watched():
-        right = verdict(target, x, y, rows, derived(seed, CLEAN))
-        chosen = right if only is None else right & torch.from_numpy(np.asarray(only, bool)).to(x.device)
+        # A draw that errs says nothing of the next one: of a randomized defence every image is attacked.
+        chosen = torch.ones_like(rows, dtype=torch.bool)
+        if not defence.randomized:
+            chosen = verdict(target, x, y, rows, derived(seed, CLEAN))
+        if only is not None:
+            chosen &= torch.from_numpy(np.asarray(only, bool)).to(x.device)
         target.tried.zero_()
         stream = derived(seed, 100 + ATTACKS.index(name))
 
@@ -149,9 +153,9 @@ def run_attack_on(
             begins()
             best = attempted(job, CLIMBS[name]) if name in CLIMBS else OTHERS[name](job)
         tried = target.tried.clone()
-        attacked = chosen & torch.isfinite(best.margin)
+        asked = chosen & (torch.isfinite(best.margin) | defence.randomized)
         robust = chosen.clone()
-        hit = attacked.nonzero()[:, 0]
+        hit = asked.nonzero()[:, 0]
         robust[hit] = verdict(
             target, best.x_adv[hit], y[hit], hit, derived(seed, VERDICT + ATTACKS.index(name))
         )
@@ -233,16 +237,19 @@ def verdict(target: Target, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor
     return fresh.logits(x, rows).argmax(1) == y
 
 
-def survivors(outcomes: list[Outcome], *, randomized: bool) -> np.ndarray:
-    """bool (N,): right under every attack.
+def survivors(outcomes: list[Outcome], among: np.ndarray, *, randomized: bool) -> np.ndarray:
+    """bool (N,): which of some images (bool (N,)) are right under every attack.
 
     Of a randomized defence each image's attack is the one of the lowest margin in the attack's own
     draws, and its verdict is that of a draw which no attack saw: a worst case over verdicts
-    would count bad luck as robustness lost.
+    would count bad luck as robustness lost.  For the same reason a draw without an attack, which is
+    what `among` is, counts only where no attack ran.
     """
     ran = [one for one in outcomes if one.ran]
+    if not ran:
+        return among.copy()
     robust = np.stack([one.robust for one in ran])
     if not randomized:
-        return np.asarray(robust.all(0))
+        return np.asarray(robust.all(0) & among)
     worst = np.stack([one.margin for one in ran]).argmin(0)
     return np.asarray(robust[worst, np.arange(robust.shape[1])])

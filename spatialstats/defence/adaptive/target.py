@@ -80,14 +80,9 @@ class Target:
         return self.defence.randomized
 
     @property
-    def deployed(self) -> bool:
-        """Whether logits of a pass that records a gradient are those that are deployed."""
-        return not self.randomized and self.classifier.precision == "float32"
-
-    @property
     def exact(self) -> bool:
         """Whether the stand-in is the deployed defence itself, so that its logits need no second look."""
-        if not self.deployed:
+        if self.randomized:
             return False
         locator = getattr(self.defence, "locator", None)
         followed = type(self.defence).relaxed is Defence.relaxed

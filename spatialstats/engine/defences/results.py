@@ -44,7 +44,7 @@ def cell_json(
 ) -> Json:
     """One defence against one threat."""
     few = evaluation.classifier.as_images(evaluation.report.read(np.arange(min(64, len(evaluation.report)))))
-    certificates = certificates_json(rows, threat)
+    certificates = certificates_json(rows)
     x, y = evaluation.attacked_images()
     checks = checklist(defence, evaluation.classifier, x, y, adaptive, seed=adaptive.seed)
     cell = {
@@ -86,14 +86,14 @@ def static_json(rows: Arrays) -> Json:
     }
 
 
-def certificates_json(rows: Arrays, threat: Threat) -> Json | None:
+def certificates_json(rows: Arrays) -> Json | None:
     """Certified accuracy; None where the defence certifies nothing against the threat."""
     if "certified" not in rows:
         return None
     made, exhaustive, masks = (int(value) for value in rows["certified.spent"])
-    side = int(threat.epsilon)
+    down, across = (int(side) for side in rows["certified.patch"])
     found = Certificates(
-        rows["certified"], (side, side), float(rows["certified.placements"][0]), masks, made, exhaustive
+        rows["certified"], (down, across), float(rows["certified.placements"][0]), masks, made, exhaustive
     )
     return found.to_dict()
 

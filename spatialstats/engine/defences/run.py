@@ -78,7 +78,7 @@ def defend(evaluation: Evaluation, out: Path, *, resume: bool = False, command: 
         with clock.stage("certificates"):
             rows[cell] |= certified(evaluation, store, defence, *cell)
         with clock.stage("adaptive"):
-            adaptive = attacked(evaluation, store, defence, *cell)
+            adaptive = attacked(evaluation, store, defence, *cell, rows[cell])
         refuse_contradictions(rows[cell], adaptive, cell[1])
         strips = write_strips(evaluation, store, defence, adaptive, *cell)
         found[cell] = cell_json(evaluation, whole, defence, cell[1], rows[cell], adaptive, strips)

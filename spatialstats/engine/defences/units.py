@@ -49,8 +49,10 @@ def missing(evaluation: Evaluation, store: Store, *parts: str) -> list[np.ndarra
 
 
 def certifier(defence: Defence, threat: Threat) -> PatchCleanser | None:
-    """The defence, if it proves anything against a threat."""
-    return defence if threat.norm == "patch" and isinstance(defence, PatchCleanser) else None
+    """The defence, if it proves anything against a threat: its masks must cover a patch of that size."""
+    if threat.norm != "patch" or not isinstance(defence, PatchCleanser):
+        return None
+    return defence if min(defence.sides) >= threat.epsilon else None
 
 
 def static(
@@ -107,13 +109,14 @@ def certified(evaluation: Evaluation, store: Store, defence: Defence, spec: str,
         "certified": np.concatenate([chunk["certified"] for chunk in chunks]),
         "certified.spent": np.array([*spent[:, :2].sum(0), spent[0, 2]]),
         "certified.placements": placements,
+        "certified.patch": np.array(proves.sides),
     }
 
 
 def attacked(
-    evaluation: Evaluation, store: Store, defence: Defence, spec: str, threat: Threat
+    evaluation: Evaluation, store: Store, defence: Defence, spec: str, threat: Threat, rows: Arrays
 ) -> AdaptiveResult:
-    """The adaptive attacks of a cell, each kept as soon as it is there."""
+    """The adaptive attacks of a cell, each kept as soon as it is there; the static attack counts too."""
     x, y = evaluation.attacked_images()
     place = ("adaptive", spec, threat.spec)
 
@@ -128,6 +131,7 @@ def attacked(
         threat,
         effort=evaluation.effort,
         seed=derive_seed(evaluation.config.seed, *place),
+        static=(rows["static"][: len(x)], rows["undefended.static"][: len(x)]),
         done=store.outcomes(*place),
         store=keep,
         progress=evaluation.progress.say,
