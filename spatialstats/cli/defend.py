@@ -36,7 +36,7 @@ EXAMPLES = """
 
 - `spatialstats defend --effort quick` : one defence, one threat, 50 images, a first look in minutes
 - `spatialstats defend --defence neutralize,oddr,patchcleanser --threat linf:8/255,patch:5x5`
-- `spatialstats defend --model cifar10-masked --defence patchcleanser --threat patch:5x5 --n 1000`
+- `spatialstats defend --model cifar10-masked --defence patchcleanser --threat patch:5x5 --split test`
 - `spatialstats defend --defence 'neutralize(locator=occluded, fill=inpaint)' --threat patch:5x5`
 - `spatialstats defend --resume runs/defend-cifar10-20260101-120000` : continue after a cut
 """

@@ -23,7 +23,7 @@ class Blind(Locator):
     ----------
     fraction : float
         Share of the pixels that the region of attack takes: the top of the score.
-    roi : {"none", "blurred", "crops", "plain"}
+    roi : {"none", "median", "blurred", "crops", "plain"}
         How the region of importance is estimated; see `spatialstats.defence.blind_roi`.
     protect : float
         Share of the pixels that the region of importance takes.

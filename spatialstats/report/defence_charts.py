@@ -117,7 +117,7 @@ def curves(cells: Sequence[Json], uid: str) -> Markup | None:
                 for point in cell["adaptive"]["curve"]
             )
         )
-    title = f"Worst case against the attacker's budget, multiples of {drawn[0]['threat_text']}"
+    title = f"Accuracy against the attacker's budget, multiples of {drawn[0]['threat_text']}"
     return svg.chart(CURVE_WIDTH, CURVE_HEIGHT - 12, title, "; ".join(spoken) + ".", uid, *parts)
 
 

@@ -115,7 +115,7 @@ def accuracies(cells: list[dict[str, Any]]) -> Figure:
 
 
 def budgets(cells: list[dict[str, Any]]) -> Figure | None:
-    """Worst case against the attacker's budget, a panel a threat; None where no curve was asked for."""
+    """What stays right against the attacker's budget, a panel a threat; None where no curve was asked for."""
     drawn = [cell for cell in cells if len(cell["adaptive"]["curve"]) > 1]
     if not drawn:
         return None

@@ -299,6 +299,12 @@ def test_a_contradicted_certificate_stops_the_evaluation(
         ("neutralize", "linf:8/255", "neutralize(locator=prior(attack=pgd-linf))"),
         ("neutralize(fill=inpaint)", "l2:0.5", "neutralize(fill=inpaint, locator=prior(attack=pgd-l2))"),
         ("neutralize(locator=occluded)", "patch:5x5", "neutralize(locator=occluded)"),
+        (
+            "neutralize(locator=prior(per_class=true))",
+            "patch:5x5",
+            "neutralize(locator=prior(per_class=True, attack=patch))",
+        ),
+        ("neutralize(locator=prior(attack=fgsm))", "patch:5x5", "neutralize(locator=prior(attack=fgsm))"),
         ("patchcleanser", "patch:7x7", "patchcleanser(patch=7)"),
         ("patchcleanser(patch=3)", "patch:7x7", "patchcleanser(patch=3)"),
         ("patchcleanser", "linf:8/255", "patchcleanser"),

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_world import go
+from small_world import go, trained
 
 import spatialstats
 from spatialstats.attacks import get_attack
-from spatialstats.data import Dataset
+from spatialstats.data import Dataset, load_dataset
 from spatialstats.engine import run as engine
+from spatialstats.engine.config import Config
+from spatialstats.engine.defences.config import DefendConfig
 from spatialstats.engine.files import read_arrays
+from spatialstats.engine.progress import Silent
 from spatialstats.errors import InputError
-from spatialstats.models import Classifier
+from spatialstats.models import Classifier, random_weights
+from spatialstats.named import find_model, find_others
 
 
 def test_every_file_is_there_and_no_chunk_is_left(finished: spatialstats.Result) -> None:
@@ -177,6 +181,53 @@ def test_any_callable_is_an_attack(classifier: Classifier, dataset: Dataset, tmp
     result = go(classifier, dataset, tmp_path / "run", attacks=[darken], n=48)
     assert result.results["attacks"][0]["name"] == "darken"
     assert result.results["attacks"][0]["budget"]["norm"] == "none"
+
+
+class Steps(Silent):
+    """Keeps what it is told of each step."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, tuple[int, list[float]]] = {}
+
+    def start(self, step: str, total: int) -> None:
+        self.told[step] = (total, [])
+
+    def advance(self, images: float) -> None:
+        list(self.told.values())[-1][1].append(images)
+
+
+def test_gradients_in_bfloat16_are_on_record_and_seen_while_they_run(
+    net: Any, dataset: Dataset, tmp_path: Path
+) -> None:
+    steps = Steps()
+    narrow = Classifier(net, batch_size=16, name="blobs", precision="bfloat16")
+    other = Classifier(trained(1), batch_size=16, name="others", precision="bfloat16")
+    result = go(narrow, dataset, tmp_path / "run", n=48, others=[other], progress=steps)
+    assert result.results["config"]["precision"] == "bfloat16"
+    assert "in bfloat16; predictions in float32" in result.report.read_text()
+    methods = (result.paper_kit(tmp_path / "kit") / "methods.tex").read_text()
+    assert "Gradients were computed in bfloat16, predictions in float32." in methods
+    # An exact model in its place would change the bits: a resumed run is refused it.
+    (result.path / "results.json").unlink()
+    with pytest.raises(InputError, match="precision"):
+        go(Classifier(net, batch_size=16, name="blobs"), dataset, result.path, n=48, resume=True)
+    for step, (total, parts) in steps.told.items():
+        if step.startswith(("locate", "choose", "report:")):
+            assert sum(parts) == pytest.approx(total)
+            assert len(parts) >= 2  # each attack of each chunk: a rate from the first on
+
+
+def test_models_that_are_named_get_the_precision_of_the_settings() -> None:
+    config = Config(precision="bfloat16")
+    own = find_model(config, "cifar10-0", load_dataset("cifar10"))
+    assert own.precision == "bfloat16"
+    assert {model.precision for model in find_others(config, own)} == {"bfloat16"}
+    assert random_weights(own, seed=0).precision == "bfloat16"
+    assert find_model(DefendConfig(), "cifar10-0", load_dataset("cifar10")).precision == "float32"
+    with pytest.raises(InputError, match="unknown precision 'half'"):
+        Config(precision="half")
+    with pytest.raises(InputError, match="seed must be 0 or more, got -1"):
+        Config(seed=-1)
 
 
 def test_nothing_is_learnt_or_chosen_on_the_report_split(

@@ -143,6 +143,7 @@ def test_what_was_not_tested_is_not_claimed(missing: dict[str, Any], stop: str, 
     assert CLAIM not in found.sentence
     assert why in found.sentence
     assert not found.rung(stop).tested
+    assert found.outcome == f"not tested: {stop}"
 
 
 def test_without_classes_the_upper_rungs_are_measured_over_all_images() -> None:

@@ -195,3 +195,13 @@ def test_a_statistic_alone_finds_its_null() -> None:
     assert choose(True, None, "tfce").null == "sign-flip"
     assert choose(True, None, "pearson").null == "swap"
     assert choose(False, None, "tfce").null == "sign-flip"
+
+
+@pytest.mark.parametrize(("statistic", "masks"), [("dice", True), ("pearson", False)])
+def test_all_but_the_primary_statistic_say_that_they_are_exploratory(
+    files: Path, statistic: str, masks: bool
+) -> None:
+    found = as_json(files, "a.npz", "b.npy", "--statistic", statistic)
+    assert found["sentence"].startswith("Exploratory: the one primary statistic is overlap lift")
+    assert ("monotone" in found["sentence"]) == masks
+    assert "xploratory" not in as_json(files, "a.npz", "b.npy")["sentence"]

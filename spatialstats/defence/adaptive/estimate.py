@@ -24,12 +24,10 @@ from spatialstats.models import Classifier
 
 __all__ = ["Estimate", "estimate"]
 
-DOUBLED = 2.0
-
 
 @dataclass(frozen=True)
 class Estimate:
-    """Upper bounds: what it takes if no image is broken before the end.
+    """What it takes, about, if no image is broken before the end.
 
     Parameters
     ----------
@@ -60,9 +58,9 @@ class Estimate:
         hours = self.seconds / 3600
         span = f"{hours:.1f} hours" if hours >= 1 else f"{max(1.0, self.seconds / 60):.0f} minutes"
         return (
-            f"At most {span}: {len(self.attacks)} attacks with up to {self.tried} examples and "
-            f"{self.gradients} gradients an image, as many on the undefended model, twice the budget on what "
-            "resists, and the curve; images that are broken early cost less."
+            f"About {span} if nothing breaks: {len(self.attacks)} attacks with up to {self.tried} examples and "
+            f"{self.gradients} gradients an image, twice the budget on what resists, as much as both on the "
+            "undefended model, and the curve; images that are broken early cost less."
         )
 
 
@@ -117,9 +115,13 @@ def estimate(
     tried, slopes = (sum(part[k] for part in spent.values()) for k in (0, 1))
     seconds = {name: forward * asked + backward * climbed for name, (asked, climbed) in spent.items()}
     units = dict(seconds)
+    bare_seconds = undefended[0] * tried + undefended[1] * slopes
     if effort.doubling:
-        units |= {f"{name}/doubled": DOUBLED * took for name, took in seconds.items() if name not in ONCE}
-    units["baseline"] = undefended[0] * tried + undefended[1] * slopes
+        more = 4.0 if defence.randomized else 2.0  # twice the steps, each of twice the draws
+        again = [name for name in names if name not in ONCE]
+        units |= {f"{name}/doubled": more * seconds[name] for name in again}
+        bare_seconds += more * sum(undefended[k] * spent[name][k] for name in again for k in (0, 1))
+    units["baseline"] = bare_seconds
     seen = {threat}
     for factor in effort.curve:
         at = threat.scaled(factor, few.shape)

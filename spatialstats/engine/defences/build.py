@@ -25,17 +25,26 @@ def static_attack(threat: Threat, shape: tuple[int, ...]) -> Attack:
 def complete(spec: str, threat: Threat) -> str:
     """The specification of a defence with what it leaves open taken from the threat.
 
-    A prior mask is learnt from the threat's own kind of attack, and double masking expects the
-    threat's own patch: a defender who knows the threat, which is the defender's best case.
+    A prior mask is learnt from the threat's own kind of attack, in the attack's own default budget, and
+    double masking expects the threat's own patch: a defender who knows what comes.
     """
     name, parameters = parse("a defence", spec)
-    if name == "neutralize" and parameters.get("locator", "prior") == "prior":
-        parameters["locator"] = f"prior(attack={STATIC[threat.norm]})"
+    if name == "neutralize":
+        parameters["locator"] = _against(str(parameters.get("locator", "prior")), threat)
     if name == "patchcleanser" and threat.norm == "patch":
         parameters.setdefault("patch", int(threat.epsilon))
     if not parameters:
         return name
     return f"{name}({', '.join(f'{key}={value}' for key, value in parameters.items())})"
+
+
+def _against(locator: str, threat: Threat) -> str:
+    """A prior locator with the threat's kind of attack, where it names none; any other as it is."""
+    name, parameters = parse("a locator", locator)
+    if name != "prior" or "attack" in parameters:
+        return locator
+    given = {**parameters, "attack": STATIC[threat.norm]}
+    return f"{name}({', '.join(f'{key}={value}' for key, value in given.items())})"
 
 
 def made_for(

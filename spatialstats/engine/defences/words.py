@@ -62,6 +62,8 @@ def threat_sentence(cells: Sequence[Json]) -> str:
     which = best["label"] if len(cells) == 1 else f"the best of {len(cells)} defences ({best['label']})"
     few = "it gains" if len(cells) == 1 else f"{helped} of {len(cells)} gain"
     shown = f"{few} over no defence beyond chance" if helped else "no gain over no defence is shown"
+    if helped and len(cells) > 1:
+        shown += ", not corrected for their number"
     return (
         f"Against {best['threat_text']}, in the worst case over attacks that know the defence, {which} keeps "
         f"{percent(adaptive['worst_case'])} of {adaptive['n']} images right, "
