@@ -58,8 +58,8 @@ class Estimate:
         hours = self.seconds / 3600
         span = f"{hours:.1f} hours" if hours >= 1 else f"{max(1.0, self.seconds / 60):.0f} minutes"
         return (
-            f"About {span} if nothing breaks: {len(self.attacks)} attacks with up to {self.tried} examples and "
-            f"{self.gradients} gradients an image, twice the budget on what resists, as much as both on the "
+            f"About {span} if nothing breaks: {len(self.attacks)} attacks with up to {self.tried} examples "
+            f"and {self.gradients} gradients an image, twice the budget on what resists, as much as both on the "
             "undefended model, and the curve; images that are broken early cost less."
         )
 

@@ -21,7 +21,7 @@ DEFENDED, BARE = 3, 3  # passes of an image: clean, attacked, located; ceiling a
 
 
 def forecast(evaluation: Evaluation, store: Store, made: Made, cells: int) -> str:
-    """What is left to do will take at most, measured on a few passes of the cells that are not done.
+    """What is left to do will take, about, if nothing breaks, measured on a few passes of the cells that are not done.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def forecast(evaluation: Evaluation, store: Store, made: Made, cells: int) -> st
     shares = ", ".join(f"{name} {span(seconds)}" for name, seconds in parts.items() if seconds > 0)
     plural = "s" if len(made) > 1 else ""
     done = f"; {cells - len(made)} of {cells} are done" if len(made) < cells else ""
-    most = f"at most {span(sum(parts.values()))} ({shares})"
+    most = f"about {span(sum(parts.values()))} if nothing breaks ({shares})"
     return (
         f"{len(made)} cell{plural} (defence x threat){done}, {len(evaluation.report)} images, {len(x)} of "
         f"them attacked adaptively: {most}, less where images fall early; "
