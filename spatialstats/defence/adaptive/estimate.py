@@ -59,8 +59,8 @@ class Estimate:
         span = f"{hours:.1f} hours" if hours >= 1 else f"{max(1.0, self.seconds / 60):.0f} minutes"
         return (
             f"About {span} if nothing breaks: {len(self.attacks)} attacks with up to {self.tried} examples "
-            f"and {self.gradients} gradients an image, twice the budget on what resists, as much as both on the "
-            "undefended model, and the curve; images that are broken early cost less."
+            f"and {self.gradients} gradients an image, twice the budget on what resists, as much as both "
+            "on the undefended model, and the curve; images that are broken early cost less."
         )
 
 

@@ -21,7 +21,7 @@ DEFENDED, BARE = 3, 3  # passes of an image: clean, attacked, located; ceiling a
 
 
 def forecast(evaluation: Evaluation, store: Store, made: Made, cells: int) -> str:
-    """What is left to do will take, about, if nothing breaks, measured on a few passes of the cells that are not done.
+    """About what is left to do if nothing breaks, measured on a few passes of the cells that are not done.
 
     Parameters
     ----------
