@@ -13,6 +13,7 @@ from spatialstats.stats.colocation import swap_test
 from spatialstats.stats.intervals import proportion
 from spatialstats.stats.ladder import colocation_ladder
 from spatialstats.stats.lift import present
+from spatialstats.stats.swap import swap_family
 
 Json = dict[str, Any]
 FEWEST = 10
@@ -45,6 +46,31 @@ def swap_json(
         return None
     test = swap_test(roi, roa, context.n_pixels, n_resamples=n_resamples, seed=seed)
     return {**test.to_dict(), "note": note}
+
+
+def correct_together(context: Context, merged: Merged, attacks: list[Json]) -> None:
+    """Add ``p_adjusted`` to the attacks that formed an RoA: familywise over all of them.
+
+    One permutation of the images serves every attack, so that step-down max-T knows how alike the
+    attacks are.  Images with an empty region in any of them are left out of all.
+    """
+    formed = [a for a in attacks if not a["control"] and a["effect"]["formed"] and a["colocation"]]
+    roi = merged.packed("roi")
+    tests = {a["name"]: (roi, merged.packed(f"{a['name']}.roa")) for a in formed}
+    there = [present(mask) for pair in tests.values() for mask in pair]
+    if len(tests) < 2 or np.all(there, axis=0).sum() < FEWEST:
+        return
+    family = swap_family(
+        tests,
+        context.n_pixels,
+        n_resamples=context.config.n_resamples,
+        seed=derive_seed(context.config.seed, "swap", "all attacks"),
+    )
+    for attack in formed:
+        found = attack["colocation"][context.config.attack_map]
+        if found is not None:
+            adjusted = family.row(attack["name"]).p_adjusted
+            found |= {"p_adjusted": adjusted, "n_adjusted": family.n, "tests": len(tests)}
 
 
 def ladder_summary(context: Context, merged: Merged, name: str) -> Json | None:

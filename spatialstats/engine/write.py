@@ -11,7 +11,7 @@ import pandas as pd
 
 from spatialstats import __version__
 from spatialstats.density import Density
-from spatialstats.engine.colocation import others_summary
+from spatialstats.engine.colocation import correct_together, others_summary
 from spatialstats.engine.context import Context
 from spatialstats.engine.defend import Prior
 from spatialstats.engine.examples import choose_examples, example_arrays
@@ -50,6 +50,7 @@ def write_results(
         for name in context.attacks:
             attacks.append(attack_summary(context, merged, name, fill))
             context.progress.advance(1)
+        correct_together(context, merged, attacks)
         arrays, tables = density_maps(context, merged)
         chunks = make_chunks(context.splits, context.config.chunk_size)
         for attack in attacks:

@@ -150,6 +150,17 @@ def _statistics(results: Json, cite: Cited) -> str:
             "hits where this model looks is made only where the intervals of all rungs lie above 0 and the "
             "importance uses no gradient of the model."
         )
+    adjusted = [
+        found
+        for attack in results["attacks"]
+        for found in (attack.get("colocation") or {}).values()
+        if found and found.get("p_adjusted") is not None
+    ]
+    if adjusted:
+        parts.append(
+            f"Over the {adjusted[0]['tests']} attacks, p-values of the image swap are corrected by step-down "
+            f"max-T under the same permutations{cite('westfall1993')}."
+        )
     parts.append(
         f"Intervals are at 95\\,\\%: Wilson's{cite('wilson1927')} for accuracies, Newcombe's paired "
         f"ones{cite('newcombe1998')} for their differences, and an expanded percentile "

@@ -62,6 +62,7 @@ def lift_rows(attacks: list[Json]) -> list[dict[str, Any]]:
                     "range": text.bracket(item, 3, fraction=False, sign=True),
                     "z": text.number(item.get("z"), 1),
                     "p": text.p_value(item),
+                    "p_adjusted": text.p_value({"p_value": item.get("p_adjusted")}),
                     "n": text.count(item.get("n")),
                     "note": item.get("note"),
                 }
