@@ -19,13 +19,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
+from docs_numbers import ROOT, markdown, write_numbers
 from torch import nn
 
 from spatialstats.attacks import PgdLinf, run_attack
@@ -35,6 +36,7 @@ from spatialstats.models.cifar_net import CifarNet
 from spatialstats.models.registry import CIFAR10_MEAN, CIFAR10_STD, WEIGHTS
 from spatialstats.models.weights_file import load_weights
 
+PAGE, COMMAND = ROOT / "docs" / "speed.md", "python analysis/bench_attacks.py --n 256 --docs"
 STEPS, WEAK = 10, 2 / 255
 SIZES = (32, 64, 128, 256)
 OURS, NARROW = "spatialstats", "spatialstats, gradients in bfloat16"
@@ -168,12 +170,6 @@ def agreement(
     )
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table of a header and rows."""
-    lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -189,6 +185,7 @@ def main() -> None:
     parser.add_argument(
         "--cpu-time", action="store_true", help="processor time: for a busy machine, 1 thread"
     )
+    parser.add_argument("--docs", action="store_true", help=f"write the numbers into docs/{PAGE.name}")
     options = parser.parse_args()
     torch.manual_seed(0)
     if options.threads:
@@ -231,15 +228,17 @@ def main() -> None:
         ]
         rows.append([kind, *cells])
     kept = f"{'processor' if options.cpu_time else 'wall'} time"
-    print(f"{name}, {len(x)} images, {kept}, {torch.get_num_threads()} threads, torch {torch.__version__}\n")
-    print(table(rows))
-    print()
+    lines = [
+        f"{name}, {len(x)} images, {kept}, medians of {options.repeats}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}; ours in batches of {options.batch_size}.\n",
+        markdown(rows),
+        "",
+    ]
     for kind in (OURS, NARROW):
-        print(
-            f"best of torchattacks ({best.split(', ')[1]}) / {kind} {times[best] / times[kind]:.2f}, "
-            f"its one batch {times[one] / times[kind]:.2f}"
+        lines.append(
+            f"- {kind}: **{times[best] / times[kind]:.2f} times** torchattacks' best "
+            f"({best.split(', ')[1]}), **{times[one] / times[kind]:.2f} times** its one batch."
         )
-    print(f"ours in batches of {options.batch_size}; preparation {prepared.preparation}")
     for epsilon in {options.epsilon: None, WEAK: None}:
         runs = contestants(net, x, y, options.batch_size, epsilon)
         made = {
@@ -248,7 +247,11 @@ def main() -> None:
         }
         for kind in (OURS, NARROW):
             told = agreement(made[one], made[kind], y.numpy(), prepared)
-            print(f"at {in_255ths(epsilon)}, {kind}: {told}")
+            lines.append(f"- At {in_255ths(epsilon)}, {kind}: {told}.")
+    text = "\n".join(lines)
+    print(text)
+    if options.docs:
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

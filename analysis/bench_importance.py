@@ -20,14 +20,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients
+from docs_numbers import ROOT, markdown, write_numbers
 from torch import nn
 
 from spatialstats.data.cifar import MEAN, STD
 from spatialstats.importance import run_importance
 from spatialstats.models import Classifier
 from spatialstats.models.cifar_net import CifarNet
+from spatialstats.models.registry import WEIGHTS
 from spatialstats.models.weights_file import load_weights
 
+PAGE, COMMAND = ROOT / "docs" / "speed.md", "python analysis/bench_importance.py --docs"
+NARROW = "ours, gradients in bfloat16"
 BATCH_SIZES = (64, 128, 256, None)  # None: everything at once
 
 
@@ -50,18 +54,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", type=Path, help="weights of the bundled architecture; random without")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS / "cifar10-0.safetensors")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--docs", action="store_true", help=f"write the numbers into docs/{PAGE.name}")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     module = CifarNet().eval()
-    if options.weights:
-        load_weights(module, options.weights)
+    load_weights(module, options.weights)
     classifier = Classifier(module, MEAN, STD)
     narrow = Classifier(module, MEAN, STD, precision="bfloat16")
     rng = torch.Generator().manual_seed(0)
@@ -83,7 +87,7 @@ def main() -> None:
         return lambda: torch.from_numpy(run_importance(spec, model, x, target))
 
     user = Normalised(module)
-    contest = {"ours": ours(classifier), "ours, gradients in bfloat16": ours(narrow)}
+    contest = {"ours": ours(classifier), NARROW: ours(narrow)}
     contest |= {f"captum, internal_batch_size={size}": captum(user, size) for size in BATCH_SIZES}
     name = f"captum on our prepared copy, internal_batch_size={classifier.batch_size}"
     contest[name] = captum(classifier.logits, classifier.batch_size)
@@ -96,19 +100,27 @@ def main() -> None:
             values[name] = call()
             taken[name].append((clock() - began) * 1000)
     times = {name: float(np.median(found)) for name, found in taken.items()}
-    print(
+    lines = [
         f"{options.images} images 3x32x32, {options.steps} steps, {options.threads} threads, medians of "
-        f"{options.repeats} ({options.clock} clock); torch {torch.__version__}\n"
-    )
-    print("| integrated gradients | ms | times ours | largest difference of a value |\n|---|---|---|---|")
+        f"{options.repeats} ({options.clock} clock); torch {torch.__version__}; differences are relative "
+        "to the largest absolute value of a map.\n"
+    ]
+    rows = [["integrated gradients", "ms", "times ours", "largest difference of a value"]]
     largest = float(values["ours"].abs().max())
     for name, milliseconds in sorted(times.items(), key=lambda item: item[1]):
         difference = float((values[name] - values["ours"]).abs().max()) / largest
-        mark = "" if name in taken else "*"
-        print(
-            f"| {name}{mark} | {milliseconds:.0f} | {milliseconds / times['ours']:.2f} | {difference:.1e} |"
+        rows.append([name, f"{milliseconds:.0f}", f"{milliseconds / times['ours']:.2f}", f"{difference:.1e}"])
+    best = min(took for name, took in times.items() if name.startswith("captum, "))
+    lines.append(markdown(rows))
+    lines.append("")
+    for name in ("ours", NARROW):
+        lines.append(
+            f"- {name}: **{best / times[name]:.2f} times** as fast as captum in its best batch size."
         )
-    print("\nDifferences are relative to the largest absolute value of a map.")
+    text = "\n".join(lines)
+    print(text)
+    if options.docs:
+        write_numbers(PAGE, COMMAND, text)
 
 
 if __name__ == "__main__":

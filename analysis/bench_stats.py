@@ -1,6 +1,6 @@
 """How long the statistics take at the sizes they are meant for, and whether memory grows with the draws.
 
-    python analysis/bench_stats.py            # the table
+    python analysis/bench_stats.py --docs     # the table, and into docs/speed.md
     python analysis/bench_stats.py --json out.json
 
 Wall and processor seconds, medians of a few repeats after one that compiles; on a machine that is shared
@@ -21,10 +21,12 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from docs_numbers import ROOT, markdown, write_numbers
 
 from spatialstats import kernels
 from spatialstats.stats import colocation_ladder, shift_test
 
+PAGE, COMMAND = ROOT / "docs" / "speed.md", "python analysis/bench_stats.py --docs"
 THREADS = 2
 
 
@@ -87,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times of the statistics at the sizes they are meant for.")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", action="store_true", help=f"write the numbers into docs/{PAGE.name}")
     given = parser.parse_args()
     numba.set_num_threads(min(THREADS, numba.get_num_threads()))
     shifts(64, 32)()
@@ -99,15 +102,21 @@ def main() -> None:
         ),  # one run: it takes a while
     ]
     memory = {draws: peak(ladder(2_000, 3, draws)) for draws in (100, 1_000, 10_000)}
-    print("| | goal, s | wall, s | processor, s | processor over threads, s |\n|---|---|---|---|---|")
+    rows = [["", "goal, s", "wall, s", "processor, s", "processor over threads, s"]]
     for row in found:
-        print(f"| {row.what} | {row.goal_s:g} | {row.wall_s:.2f} | {row.cpu_s:.2f} | {row.alone_s:.2f} |")
-    print("\npeak memory of the ladder, 2,000 images: ", end="")
-    print(", ".join(f"{held:.1f} MiB at {draws:,} draws" for draws, held in memory.items()))
-    print(f"{THREADS} threads, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        numbers = (f"{row.goal_s:g}", *(f"{took:.2f}" for took in (row.wall_s, row.cpu_s, row.alone_s)))
+        rows.append([row.what, *numbers])
+    held = ", ".join(f"{held:.1f} MiB at {draws:,} draws" for draws, held in memory.items())
+    text = (
+        f"{THREADS} threads, {os.cpu_count()} cores.\n\n{markdown(rows)}\n\n"
+        f"Peak memory of the ladder, 2,000 images: {held}."
+    )
+    print(text)
+    if given.docs:
+        write_numbers(PAGE, COMMAND, text)
     if given.json:
-        rows = [asdict(row) for row in found]
-        given.json.write_text(json.dumps({"times": rows, "peak_mib": memory}, indent=1), encoding="utf-8")
+        times = [asdict(row) for row in found]
+        given.json.write_text(json.dumps({"times": times, "peak_mib": memory}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
