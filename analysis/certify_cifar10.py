@@ -2,6 +2,7 @@
 
     python analysis/certify_cifar10.py --model cifar10-masked --n 1000
     python analysis/certify_cifar10.py --model cifar10-0 --per-axis 4 --patch 5 --json certified.json
+    python analysis/certify_cifar10.py --model cifar10-masked --n 200 --keep 0.05    # a region spared
 
 Images are the first of the embedded test images' `report` split, or of another (`--part`).  The comparison
 certifies the same images as the reference implementation is usually run: all one- and two-mask images of
@@ -24,9 +25,12 @@ import torch
 from spatialstats.data import SPLITS, load_dataset, splits
 from spatialstats.defence.certify import Certificates, certify
 from spatialstats.defence.patchcleanser import PatchCleanser
-from spatialstats.models import load_model
+from spatialstats.importance import run_importance
+from spatialstats.models import Classifier, load_model
+from spatialstats.regions import top_fraction
 from spatialstats.stats.intervals import proportion
 
+LOCATE = 256
 TOGETHER = 32
 """Images that one way certifies before it is the other's turn."""
 
@@ -36,6 +40,15 @@ def images(n: int, split: str | None, part: str) -> tuple[torch.Tensor, torch.Te
     data = load_dataset("cifar10", split=split)
     rows = np.flatnonzero(splits(data.digests()) == SPLITS.index(part))[:n]
     return torch.from_numpy(data.read(rows)), torch.from_numpy(data.labels[rows])
+
+
+def kept_region(model: Classifier, split: str | None, fraction: float) -> torch.Tensor | None:
+    """bool (H, W): where the model looks most in the mean over `locate` images; None for no fraction."""
+    if not fraction:
+        return None
+    x, y = images(LOCATE, split, "locate")
+    maps = run_importance("integrated-gradients", model, x, y)
+    return torch.from_numpy(top_fraction(np.maximum(maps, 0).mean(0)[None], fraction)[0])
 
 
 def one_batch_an_image(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> list[bool]:
@@ -88,7 +101,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that is printed."""
     x, y = images(options.n, options.split, options.part)
     classifier = load_model(options.model)
-    defence = PatchCleanser(classifier, options.patch, options.per_axis, options.fill)
+    keep = kept_region(classifier, options.split, options.keep)
+    defence = PatchCleanser(classifier, options.patch, options.per_axis, options.fill, keep)
     began = time.process_time()
     with torch.no_grad():
         answers = torch.cat([defence(part) for part in x.split(256)]).argmax(1)
@@ -123,6 +137,12 @@ def main() -> None:
     parser.add_argument("--patch", type=int, default=5)
     parser.add_argument("--per-axis", type=int, default=6)
     parser.add_argument("--fill", default="constant")
+    parser.add_argument(
+        "--keep",
+        type=float,
+        default=0.0,
+        help="never hide this share of the pixels: where the model looks most on 256 other images",
+    )
     parser.add_argument("--compare", type=int, default=64, help="images that both ways certify; 0: none")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of torch; times are of the processor")
