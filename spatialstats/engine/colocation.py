@@ -69,7 +69,8 @@ def correct_together(context: Context, merged: Merged, attacks: list[Json]) -> N
     for attack in formed:
         found = attack["colocation"][context.config.attack_map]
         if found is not None:
-            adjusted = family.row(attack["name"]).p_adjusted
+            # Of other draws and fewer images than the attack's own p, below which it must not fall.
+            adjusted = max(found["p_value"], family.row(attack["name"]).p_adjusted)
             found |= {"p_adjusted": adjusted, "n_adjusted": family.n, "tests": len(tests)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from spatialstats.engine.measure import Arrays, measure_hit, measure_seen
 from spatialstats.engine.merged import IN_FILES, Merged
 from spatialstats.engine.observe import hit, see
 from spatialstats.engine.plan import PHASES, Chunk, derive_seed, make_chunks
+from spatialstats.engine.progress import Silent
 from spatialstats.engine.provenance import Clock
 from spatialstats.engine.rundir import RunDirectory
 from spatialstats.engine.where import NUMBERS, spaced
@@ -186,7 +188,7 @@ def estimate(context: Context) -> float:
     if not len(rows):
         return 0.0
     began = time.perf_counter()
-    measure(context, Chunk("report", 0, rows), Prior({}), context.config.fills[0])
+    measure(replace(context, progress=Silent()), Chunk("report", 0, rows), Prior({}), context.config.fills[0])
     return (time.perf_counter() - began) / len(rows) * len(context.splits)
 
 

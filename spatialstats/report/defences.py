@@ -108,7 +108,11 @@ def cell_parts(number: int, cell: Json, folder: Path) -> dict[str, Any]:
         "flags": adaptive["flags"],
         "checklist": cell.get("checklist") or [],
         "numbers": [
-            ("worst case", *shown(adaptive["worst_case"]), "every attack knows the defence"),
+            (
+                "worst case",
+                *shown(adaptive["worst_case"]),
+                "attacks that know the defence, and the static one",
+            ),
             (
                 "undefended worst case",
                 *shown(adaptive["undefended_worst_case"]),

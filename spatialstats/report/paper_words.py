@@ -158,8 +158,9 @@ def _statistics(results: Json, cite: Cited) -> str:
     ]
     if adjusted:
         parts.append(
-            f"Over the {adjusted[0]['tests']} attacks, p-values of the image swap are corrected by step-down "
-            f"max-T under the same permutations{cite('westfall1993')}."
+            f"Over the {adjusted[0]['tests']} attacks that formed a region, p-values of the image swap are "
+            f"corrected by step-down max-T{cite('westfall1993')}, on the {adjusted[0]['n_adjusted']} images "
+            "with all regions, under the same permutations."
         )
     parts.append(
         f"Intervals are at 95\\,\\%: Wilson's{cite('wilson1927')} for accuracies, Newcombe's paired "

@@ -63,6 +63,7 @@ def lift_rows(attacks: list[Json]) -> list[dict[str, Any]]:
                     "z": text.number(item.get("z"), 1),
                     "p": text.p_value(item),
                     "p_adjusted": text.p_value({"p_value": item.get("p_adjusted")}),
+                    "n_adjusted": text.count(item.get("n_adjusted")),
                     "n": text.count(item.get("n")),
                     "note": item.get("note"),
                 }

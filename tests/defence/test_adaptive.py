@@ -278,6 +278,7 @@ def test_an_attack_that_knew_of_no_defence_counts_in_both_worst_cases(
     np.testing.assert_array_equal(result.curve[0].robust, result.worst)
     np.testing.assert_array_equal(result.undefended, alone.undefended & without)
     told = result.to_dict()
+    assert "and one that does not" in result.sentence
     assert told["worst_case"]["value"] == pytest.approx(result.worst.mean())
     assert told["undefended_worst_case"]["value"] == pytest.approx(result.undefended.mean())
 
@@ -359,8 +360,42 @@ def test_the_baseline_gets_the_same_number_of_trials_and_gradients(
     )  # fmt: skip
 
 
+def test_of_a_defence_that_draws_a_static_attack_counts_on_neither_side(
+    classifier: Classifier, x: torch.Tensor
+) -> None:
+    y = labels_of(Undefended(classifier), x)
+    effort = replace(EFFORT, steps=2, restarts=1, queries=4, curve=(1.0,), doubling=False)
+    nothing = np.zeros(len(x) + 3, bool)  # more images than are attacked
+    for defence in (Coin(classifier), Undefended(classifier)):
+        result = evaluate_adaptive(
+            defence, classifier, x, y, "linf:0.00001", effort=replace(effort, images=len(x)),
+            attacks=("white-box", "square"), static=(nothing, nothing),
+        )  # fmt: skip
+        assert result.undefended.all() == result.worst.any() == defence.randomized
+    with pytest.raises(InputError, match="static outcomes"):
+        evaluate_adaptive(Coin(classifier), classifier, x, y, LINF, effort=effort, static=(nothing[:2],) * 2)
+
+
+def test_a_stored_baseline_of_other_numbers_is_made_anew(classifier: Classifier, x: torch.Tensor) -> None:
+    y = labels_of(Undefended(classifier), x)
+    effort = replace(EFFORT, steps=2, restarts=1, queries=4, curve=(), doubling=False)
+    made: dict[str, Outcome] = {}
+    settings = {"effort": effort, "attacks": ("white-box", "square")}
+    asked = (Undefended(classifier), classifier, x, y, "patch:3x3")
+    evaluate_adaptive(*asked, **settings, store=made.__setitem__)
+    again: dict[str, Outcome] = {}
+    evaluate_adaptive(*asked, **settings, done=made, store=again.__setitem__)
+    assert not again
+    weaker = replace(made["baseline"], setting=made["baseline"].setting | {"tried": 0})
+    evaluate_adaptive(*asked, **settings, done=made | {"baseline": weaker}, store=again.__setitem__)
+    assert set(again) == {"baseline"}
+
+
 def test_rounded_gradients_are_refused(classifier: Classifier, x: torch.Tensor) -> None:
     narrow = Classifier(classifier.original, precision="bfloat16")
+    y = torch.zeros(len(x), dtype=torch.int64)
     for pair in ((Undefended(narrow), classifier), (Undefended(classifier), narrow)):
         with pytest.raises(InputError, match="precision float32"):
-            evaluate_adaptive(*pair, x, torch.zeros(len(x)), LINF, effort=EFFORT)
+            evaluate_adaptive(*pair, x, y, LINF, effort=EFFORT)
+        with pytest.raises(InputError, match="precision float32"):
+            run_attack_on("white-box", *pair, x, y, LINF, EFFORT, 0)

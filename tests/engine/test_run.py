@@ -52,13 +52,12 @@ def test_p_values_are_corrected_over_the_attacks_of_a_run(
     assert first["tests"] == second["tests"] == 2
     assert first["n_adjusted"] <= min(first["n"], second["n"])
     for found in (first, second):
-        assert found["p_adjusted"] >= 0.5 * found["p_value"]  # other draws, but never far below
-        assert 0 < found["p_adjusted"] <= 1
+        assert 0 < found["p_value"] <= found["p_adjusted"] <= 1
     noise = [a["colocation"] for a in result.results["attacks"] if a["control"]]
     assert all("p_adjusted" not in found for part in noise for found in part.values() if found)
     assert "p over all attacks" in result.report.read_text()
     methods = (result.paper_kit(tmp_path / "kit") / "methods.tex").read_text()
-    assert "Over the 2 attacks, p-values of the image swap are corrected" in methods
+    assert "Over the 2 attacks that formed a region, p-values of the image swap are corrected" in methods
 
 
 def test_noise_is_a_control_of_equal_budget(finished: spatialstats.Result) -> None:

@@ -67,9 +67,9 @@ def run_baseline(
         def screener() -> Screened:
             return screen(target, x, y, threat, shares, right)
 
-        gradients -= threat.norm == "patch"  # the screening takes one
-        steps = max(1, min(effort.steps, gradients))
-        starts = max(1, gradients // steps)
+        climbs = gradients - (threat.norm == "patch")  # the screening takes one
+        steps = max(1, min(effort.steps, climbs))
+        starts = max(1, climbs // steps)
         shares = replace(shares, restarts=starts, places=starts)
         job = Job(target, x, y, threat, shares, seed, right, screener)
         best: Best = attempted(job, white_box)

@@ -64,7 +64,8 @@ def evaluate_adaptive(
         Some of `ATTACKS`; all that apply when left out.
     static : (numpy.ndarray, numpy.ndarray), optional
         bool (N,) each, of the same images: right with the defence, and without, under an attack within
-        the threat that knew of no defence.  What it broke is broken in the worst case too.
+        the threat that knew of no defence.  What it broke is broken in the worst case too, unless the
+        defence draws.
     done : mapping of str to Outcome, optional
         Units of an earlier run of the same settings, by key; they are not run again.
     store : callable, optional
@@ -87,18 +88,16 @@ def evaluate_adaptive(
     a pure function of the defence, the images, the threat, the effort, the seed and, for the latter
     three kinds, of the units before it.  On a defence that draws, an image's row decides its draws.
     """
-    for model in (classifier, defence.model):
-        if getattr(model, "precision", "float32") != "float32":
-            raise InputError(
-                "an adaptive evaluation follows exact gradients: give it, and the defence, a Classifier of "
-                "precision float32."
-            )
     threat, effort = Threat.parse(threat), Effort.named(effort)
     images, labels = placed(classifier, x, y, effort.images)
     if len(images) == 0 or len(images) != len(labels):
         raise InputError(
             f"an adaptive evaluation needs images with one label each, got {len(images)} and {len(labels)}."
         )
+    if static is not None:
+        static = tuple(np.asarray(part, bool)[: len(images)] for part in static)  # type: ignore[assignment]
+        if any(len(part) != len(images) for part in static):
+            raise InputError(f"static outcomes must be of the {len(images)} images that are attacked.")
     chosen = tuple(ATTACKS if attacks is None else attacks)
     for name in chosen:
         if name not in ATTACKS:
@@ -160,6 +159,9 @@ def evaluate_adaptive(
                 doubled[name] = attack(name, threat, again, f"{name}/doubled", left)
     within = [*outcomes.values(), *doubled.values()]
     tried, gradients = allowance(within)
+    spent = {"tried": tried, "gradients": gradients}
+    if "baseline" in known and not spent.items() <= known["baseline"].setting.items():
+        del known["baseline"]  # it had other numbers than the attacks that it stands beside
     baseline = unit("baseline", bare)
 
     def standing(found: list[Outcome], inside: bool) -> np.ndarray:

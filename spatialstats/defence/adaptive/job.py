@@ -51,7 +51,7 @@ class Round:
 
 @dataclass
 class Job:
-    """Images that a defence classifies correctly, and how they are attacked.
+    """Images, and how they are attacked.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Job:
     effort : Effort
     seed : int
     right : Tensor of bool, (N,)
-        Which images are attacked at all: those of a correct defended prediction.
+        Which images are attacked at all: those of a correct defended prediction, or all where it draws.
     screener : callable
         Screens the places of a patch, or knows them already.
     """

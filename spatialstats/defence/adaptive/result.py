@@ -32,7 +32,8 @@ class CurvePoint:
     factor : float
         Its budget as a multiple of the threat's in question.
     robust : numpy.ndarray
-        bool (N,): images that no smaller budget broke either.
+        bool (N,): images that no smaller budget broke either; of a randomized defence one draw an image,
+        so that this need not fall.
     """
 
     threat: Threat
@@ -67,7 +68,7 @@ class AdaptiveResult:
         Rising budgets.
     static, undefended_static : numpy.ndarray, optional
         bool (N,): right under an attack within the threat that knew of no defence, with the defence and
-        without; it counts in the worst cases too.
+        without; it counts in both worst cases too, unless the defence draws.
     """
 
     defence: str
@@ -108,8 +109,8 @@ class AdaptiveResult:
     @property
     def undefended(self) -> Bools:
         """bool (N,): what the undefended model gets right under as much."""
-        found = self.baseline.robust
-        return found if self.undefended_static is None else found & self.undefended_static
+        found, static = self.baseline.robust, self.undefended_static
+        return found if static is None or self.randomized else found & static  # both sides or neither
 
     @property
     def moved(self) -> float | None:
@@ -164,10 +165,11 @@ class AdaptiveResult:
         """What the number is, led by the worst case."""
         worst, clean, bare = (proportion(hits) for hits in (self.worst, self.clean, self.undefended))
         ran = [one for one in self.outcomes.values() if one.ran]
+        aside = "" if self.static is None or self.randomized else " and one that does not"
         text = (
             f"Of {worst.n} images, {_percent(worst)} are still classified correctly by {self.defence} on "
             f"{self.model} in the worst case over {len(ran)} attacks within {self.threat.text} that know the "
-            f"defence, conditional on this model, these images and this effort ({self.effort.name}); "
+            f"defence{aside}, conditional on this model, these images and this effort ({self.effort.name}); "
             f"without an attack {_percent(clean)}, without the defence, given as many trials and gradients, "
             f"{_percent(bare)}. It is an upper bound of the robustness: a better attack may leave less."
         )

@@ -12,6 +12,7 @@ import torch
 from spatialstats.attacks.losses import lead
 from spatialstats.attacks.seeds import derived
 from spatialstats.defence.defence import Defence
+from spatialstats.errors import InputError
 from spatialstats.models import Classifier
 
 __all__ = ["Target", "Value", "placed"]
@@ -47,6 +48,11 @@ class Target:
         Of the images.  With them, `blind_steps` leaves out gradients at images that an exact stand-in
         misclassifies already: there the difference of logits ratio can be at its top, and flat.
 
+    Raises
+    ------
+    InputError
+        If the model's gradients, or the defence's, are not of float32.
+
     Attributes
     ----------
     tried, gradients : Tensor of int64, (N,)
@@ -69,6 +75,12 @@ class Target:
         seed: int,
         labels: torch.Tensor | None = None,
     ) -> None:
+        for model in (classifier, defence.model):
+            if getattr(model, "precision", "float32") != "float32":
+                raise InputError(
+                    "attacks on a defence follow exact gradients, and judge by the logits on the way: give "
+                    "them, and the defence, a Classifier of precision float32."
+                )
         self.defence, self.classifier, self.seed, self.labels = defence, classifier, seed, labels
         self.draws = draws if defence.randomized else 1
         self.tried, self.gradients = (torch.zeros(n, dtype=torch.int64) for _ in "ab")
