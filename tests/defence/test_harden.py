@@ -502,7 +502,7 @@ def test_a_run_estimates_trains_and_measures_on_held_out_images(
     assert isinstance(run.hardened, Hardened)
     if precision != "auto":
         assert run.recipe.bfloat16 == (precision == "bfloat16")
-    with pytest.raises(InputError, match="precision is auto"):
+    with pytest.raises(InputError, match="unknown precision 'int8'"):
         harden_dataset(start, whole, recipe(), precision="int8")
 
 
