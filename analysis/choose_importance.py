@@ -149,7 +149,7 @@ def main() -> None:
     )
     parser.add_argument("--model", default="cifar10-0")
     parser.add_argument("--weights", type=Path, help="other weights of the bundled architecture")
-    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--steps", type=int, default=6, help="points of a curve")
     parser.add_argument("--smoothing", type=int, nargs="+", default=[0, 1, 2], help="passes of (1, 2, 1) / 4")
     parser.add_argument("--methods", nargs="+", default=METHODS)
