@@ -175,7 +175,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--n", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64, help="ours")
     parser.add_argument("--threads", type=int, default=0, help="0: torch's choice")
     parser.add_argument("--net", default="cifar10-0", help="a bundled network, or resnet20 (random weights)")

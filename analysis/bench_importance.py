@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS / "cifar10-0.safetensors")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--docs", action="store_true", help=f"write the numbers into docs/{PAGE.name}")

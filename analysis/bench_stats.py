@@ -87,7 +87,7 @@ def peak(work: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Times of the statistics at the sizes they are meant for.")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--docs", action="store_true", help=f"write the numbers into docs/{PAGE.name}")
     given = parser.parse_args()

@@ -31,7 +31,7 @@ PrecisionOption = Annotated[
     str,
     typer.Option(
         help="Of passes with gradients: float32, or bfloat16, nearly twice as fast where the processor "
-        "knows it; maps move by up to a tenth. Predictions are always float32."
+        "knows it; maps change by some percent. Predictions are always float32."
     ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(help="torch threads.")]

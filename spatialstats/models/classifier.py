@@ -54,8 +54,8 @@ class Classifier:
         False calls the module itself, as it is, in evaluation mode for the length of a pass.
     precision : {"float32", "bfloat16"}
         Of the passes that record a gradient.  In bfloat16 their convolutions and matrix products are
-        nearly twice as fast on processors that know it; gradients keep their direction and
-        move by up to a tenth of their largest value.  Predictions are always float32.
+        nearly twice as fast on processors that know it; gradients change by some
+        percent of their largest value.  Predictions are always float32.
 
     Attributes
     ----------
