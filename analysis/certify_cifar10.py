@@ -3,6 +3,7 @@
     python analysis/certify_cifar10.py --model cifar10-masked --n 1000
     python analysis/certify_cifar10.py --model cifar10-0 --per-axis 4 --patch 5 --json certified.json
     python analysis/certify_cifar10.py --model cifar10-masked --n 200 --keep 0.05    # a region spared
+    python analysis/certify_cifar10.py --model cifar10-masked --n 200 --places       # and place by place
 
 Images are the first of the embedded test images' `report` split, or of another (`--part`).  The comparison
 certifies the same images as the reference implementation is usually run: all one- and two-mask images of
@@ -28,7 +29,7 @@ from spatialstats.defence.patchcleanser import PatchCleanser
 from spatialstats.importance import run_importance
 from spatialstats.models import Classifier, load_model
 from spatialstats.regions import top_fraction
-from spatialstats.stats.intervals import proportion
+from spatialstats.stats.intervals import bootstrap_mean, proportion
 
 LOCATE = 256
 TOGETHER = 32
@@ -97,6 +98,23 @@ def compare(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor, repeats: i
     }
 
 
+def place_by_place(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
+    """Shares of the placements that are certified: of all images, and of those not certified as a whole."""
+    found = defence.certified_places(x, y, defence.sides).numpy()
+    shares = found.mean((1, 2))
+    with torch.no_grad():
+        right = torch.cat([defence(part) for part in x.split(256)]).argmax(1).eq(y).numpy()
+    partly = right & (shares < 1)
+    by_place = found.mean(0)
+    least = np.unravel_index(by_place.argmin(), by_place.shape)
+    return {
+        "all": bootstrap_mean(shares, 0).to_dict(),
+        "uncertified": bootstrap_mean(shares[partly], 0).to_dict() if partly.sum() > 1 else None,
+        "least": {"corner": [int(at) for at in least], "share": float(by_place.min())},
+        "most": float(by_place.max()),
+    }
+
+
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that is printed."""
     x, y = images(options.n, options.split, options.part)
@@ -118,10 +136,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "clean": proportion((answers == y).numpy()).to_dict(),
         **found.to_dict(),
         "seconds_an_image": {"answer": (middle - began) / len(x), "certificate": (ended - middle) / len(x)},
+        "places": place_by_place(defence, x, y) if options.places else None,
         "compared": compare(defence, x[: options.compare], y[: options.compare], options.repeats)
         if options.compare
         else None,
     }
+
+
+def said_of_places(found: dict[str, Any]) -> str:
+    """The shares in words."""
+
+    def percent(of: dict[str, Any]) -> str:
+        return f"{100 * of['value']:.1f} % [{100 * of['low']:.1f}, {100 * of['high']:.1f}]"
+
+    text = f"place by place: {percent(found['all'])} of the placements of an image are certified, in the mean"
+    if found["uncertified"] is not None:
+        text += f"; {percent(found['uncertified'])} of those of right answers without a certificate"
+    least = found["least"]
+    return (
+        f"{text}; from {100 * least['share']:.1f} % of the images at the patch with its top left pixel at "
+        f"{tuple(least['corner'])} to {100 * found['most']:.1f} % at the safest"
+    )
 
 
 def main() -> None:
@@ -143,6 +178,7 @@ def main() -> None:
         default=0.0,
         help="never hide this share of the pixels: where the model looks most on 256 other images",
     )
+    parser.add_argument("--places", action="store_true", help="also certify each placement of each image")
     parser.add_argument("--compare", type=int, default=64, help="images that both ways certify; 0: none")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="of torch; times are of the processor")
@@ -161,6 +197,8 @@ def main() -> None:
         f"masked predictions: {row['predictions']} of {row['exhaustive']}; processor time {answer:.0f} ms "
         f"an answer and {certificate:.0f} ms a certificate, {row['threads']} thread(s)"
     )
+    if row["places"] is not None:
+        print(said_of_places(row["places"]))
     c = row["compared"]
     if c is not None:
         print(

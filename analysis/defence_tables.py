@@ -70,8 +70,8 @@ CASES = (
     Case("cifar10-masked", "neutralize", "patch:5x5"),
     Case("cifar10-robust", "neutralize", "linf:8/255"),
     Case("cifar10-robust", "neutralize", "patch:5x5"),
-    Case("cifar10-masked", "patchcleanser", "patch:5x5", effort="quick", adaptive=50),
-    Case("cifar10-0", "oddr", "patch:5x5", effort="quick", adaptive=50),
+    Case("cifar10-masked", "patchcleanser", "patch:5x5", effort="quick"),
+    Case("cifar10-0", "oddr", "patch:5x5", effort="quick"),
 )
 
 

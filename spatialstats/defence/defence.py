@@ -109,6 +109,27 @@ class Defence(nn.Module, ABC):
         """bool (M, H, W): its fixed masks for images (H, W), or None where masks depend on the image."""
         return None
 
+    def certified_places(
+        self, x: torch.Tensor, y: torch.Tensor, sides: tuple[int, int]
+    ) -> torch.Tensor | None:
+        """Where a patch is proven to leave the answer right, or None where nothing is proven.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            See `forward`.
+        y : torch.Tensor
+            int64 (N,) true labels.
+        sides : (int, int)
+            Height and width of the patch in pixels.
+
+        Returns
+        -------
+        torch.Tensor or None
+            bool (N, H - h + 1, W - w + 1), by top left pixels.
+        """
+        return None
+
     def own_tensors(self) -> tuple[torch.Tensor, ...]:
         """What it holds that its specification does not say, as a learnt mask: part of its fingerprint."""
         return ()

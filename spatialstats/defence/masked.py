@@ -77,6 +77,18 @@ class MaskedModel:
         masks = torch.arange(m, device=x.device).repeat(n)
         return self.logits(x, rows, masks, masks).view(n, m, -1)
 
+    def mean_logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Mean (N, K) of the logits behind every single mask, to be differentiated.
+
+        No row is padding here, so that the last bits differ from those of `one_mask`.
+        """
+        n, m = len(x), len(self.cover)
+        self.predictions += n * m
+        masks = torch.arange(m, device=x.device).repeat(n)
+        filled = self.images(x.repeat_interleave(m, 0), masks, masks)
+        found = torch.cat([self.model(part) for part in filled.split(self.batch_size)])
+        return found.view(n, m, -1).mean(1)
+
 
 def fill_of_visible(fill: Fill) -> Fill:
     """The fill, if it does not read the pixels that it replaces: masks would hide nothing otherwise."""

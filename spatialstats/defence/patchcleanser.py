@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 
+from spatialstats.defence.certified_places import certified_places
 from spatialstats.defence.cover import mask_cover
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.fill import Fill
@@ -131,7 +132,12 @@ class PatchCleanser(Defence):
     def relaxed(self, x: torch.Tensor, temperature: float = 0.1) -> torch.Tensor:
         """Mean of the one-mask logits: what an attack that works behind every mask lowers."""
         check_batch(x)
-        return self.masked(x).one_mask(x).mean(1)
+        return self.masked(x).mean_logits(x)
+
+    def certified_places(self, x: torch.Tensor, y: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
+        """See `Defence.certified_places`."""
+        check_batch(x)
+        return certified_places(self.masked(x), x, y, sides)
 
 
 def majority(said: torch.Tensor, n_classes: int) -> torch.Tensor:

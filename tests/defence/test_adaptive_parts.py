@@ -282,6 +282,37 @@ def test_a_screening_is_shared_and_counted_once(x: torch.Tensor) -> None:
     assert (alone[1].tried <= 2 * 4 * 6 + 1).all()  # no place among them
 
 
+def test_places_that_are_proven_harmless_are_not_attacked(x: torch.Tensor) -> None:
+    class Half(Undefended):
+        """Proves the left half of all images but the first, and all of the second."""
+
+        def certified_places(self, x, y, sides):
+            places = torch.zeros(len(x), 9 - sides[0], 9 - sides[1], dtype=torch.bool)
+            places[1:, :, :3] = True
+            places[1] = True
+            return places
+
+    classifier = Classifier(Plane(), batch_size=4)
+    defence, threat = Half(classifier), Threat.parse("patch:2x2")
+    y = torch.from_numpy(classifier.predict(x))
+    job = job_of(defence, classifier, x, "patch:2x2", replace(EFFORT, places=12))
+    found = screen(job.target, x, y, threat, job.effort, job.right)
+    assert found.open.tolist() == [True, False, True, True]
+    assert (found.corners[2:, :, 1] >= 3).all()
+    assert found.tried.tolist() == [49 + 1, 0, 28 + 1, 28 + 1]
+    everywhere = screen(
+        Target(Undefended(classifier), classifier, 4, draws=1, seed=0), x, y, threat, job.effort, job.right
+    )
+    assert torch.equal(everywhere.corners[0], found.corners[0])
+    assert torch.isinf(found.margin).tolist() == [False, True, False, False]
+    for name in ATTACKS:
+        one = run_attack_on(name, defence, classifier, x, y, threat, EFFORT, 1)
+        if one.ran:
+            assert bool(one.robust[1]) or name in ("noise", "square")
+            assert (one.tried[1] > 1) == (name in ("noise", "square"))  # those put the proof to the test
+            assert one.setting.get("proven", 1) == 1
+
+
 @pytest.mark.parametrize("threat", ["linf:0.1", "patch:2x2"])
 def test_nothing_is_attacked_where_nothing_is_right(threat: str, x: torch.Tensor) -> None:
     classifier = Classifier(Plane(), batch_size=4)

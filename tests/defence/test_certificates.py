@@ -35,19 +35,19 @@ def toy(seed: int, n: int = 24) -> tuple[torch.nn.Module, torch.Tensor, torch.Te
     return Net(), x, y
 
 
-def patched(image: torch.Tensor, place: tuple[int, int]) -> torch.Tensor:
-    """Every binary content of the patch at one place: (2^4, 1, H, W)."""
-    contents = torch.tensor(list(itertools.product([0.0, 1.0], repeat=PATCH * PATCH))).view(
-        -1, 1, PATCH, PATCH
-    )
+def patched(image: torch.Tensor, place: tuple[int, int], side: int = PATCH) -> torch.Tensor:
+    """Every binary content of the patch at one place: (2^(side^2), 1, H, W)."""
+    contents = torch.tensor(list(itertools.product([0.0, 1.0], repeat=side * side))).view(-1, 1, side, side)
     made = image.expand(len(contents), *image.shape).clone()
-    made[:, :, place[0] : place[0] + PATCH, place[1] : place[1] + PATCH] = contents
+    made[:, :, place[0] : place[0] + side, place[1] : place[1] + side] = contents
     return made
 
 
-def survives(defence: PatchCleanser, image: torch.Tensor, label: int, allowed: torch.Tensor) -> bool:
+def survives(
+    defence: PatchCleanser, image: torch.Tensor, label: int, allowed: torch.Tensor, side: int = PATCH
+) -> bool:
     """Whether no patch at the allowed places changes the answer: all of them are tried."""
-    tried = torch.cat([patched(image, (int(i), int(j))) for i, j in torch.nonzero(allowed)])
+    tried = torch.cat([patched(image, (int(i), int(j)), side) for i, j in torch.nonzero(allowed)])
     with torch.no_grad():
         return bool((defence(tried).argmax(1) == label).all())
 
@@ -92,6 +92,58 @@ def test_with_a_kept_region_exactly_the_patches_disjoint_from_it_are_certified(s
         patch = torch.zeros(SIDE, SIDE, dtype=torch.bool)
         patch[i : i + PATCH, j : j + PATCH] = True
         assert not bool((patch & ~cover).flatten(1).any(1).logical_not().any())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize("kept", [False, True])
+def test_no_content_breaks_an_image_at_a_certified_place(seed: int, side: int, kept: bool) -> None:
+    model, x, y = toy(seed)
+    keep = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    keep[2:4, 2:5] = kept
+    defence = PatchCleanser(model, PATCH, per_axis=3, keep=keep if kept else None, batch_size=512)
+    found = defence.certified_places(x, y, (side, side))
+    assert found.shape == (len(x), SIDE - side + 1, SIDE - side + 1)
+    broken = torch.zeros_like(found)
+    for row, (image, label) in enumerate(zip(x, y, strict=True)):
+        for i, j in torch.nonzero(torch.ones_like(found[0])):
+            one = torch.zeros_like(found[0])
+            one[i, j] = True
+            broken[row, i, j] = not survives(defence, image, int(label), one, side)
+    assert not bool((found & broken).any())
+    # Some images are certified at some places alone, and some of those are broken elsewhere.
+    partly = found.flatten(1).any(1) & ~found.flatten(1).all(1)
+    assert bool((partly & broken.flatten(1).any(1)).any())
+    if side == PATCH:
+        allowed = placements((SIDE, SIDE), PATCH, keep)
+        assert not bool(found[:, ~allowed].any())
+        everywhere, whole = found[:, allowed].all(1).numpy(), certify(defence, x, y).certified
+        assert everywhere[whole].all()
+        assert kept or not everywhere[~whole].any()
+
+
+def test_certified_places_are_those_of_an_unshaken_mask_by_brute_force() -> None:
+    model, x, y = toy(5, n=60)
+    cover = mask_cover((SIDE, SIDE), PATCH, 3)
+    found = PatchCleanser(model, PATCH, per_axis=3, batch_size=16).certified_places(x, y, (PATCH, PATCH))
+    expected = torch.zeros_like(found)
+    for first in cover:
+        right = torch.ones(len(x), dtype=torch.bool)
+        for second in cover:
+            right &= model(torch.where(first | second, torch.tensor(0.5), x)).argmax(1) == y
+        for i, j in torch.nonzero(torch.ones_like(found[0])):
+            if bool(first[i : i + PATCH, j : j + PATCH].all()):
+                expected[right, i, j] = True
+    assert 0 < float(expected.float().mean()) < 1
+    assert torch.equal(found, expected)
+
+
+def test_patches_that_no_mask_hides_are_certified_nowhere() -> None:
+    model, x, y = toy(0)
+    defence = PatchCleanser(model, PATCH, per_axis=3)
+    assert not defence.certified_places(x, y, (4, 4)).any()
+    assert defence.certified_places(x, y, (SIDE + 1, 1)).numel() == 0
+    assert defence.certified_places(x[:0], y[:0], (1, 1)).shape == (0, SIDE, SIDE)
 
 
 def test_a_certificate_is_every_mask_and_every_pair_by_brute_force() -> None:

@@ -34,6 +34,8 @@ class Screened:
         takes many passes, by the undefended model.
     places : int
         Places of each image.
+    open : Tensor of bool, (N,)
+        Which images have a place where the defence proves nothing: only such places are tried.
     rows : Tensor of bool, (N,)
         Which images were screened; what is said of the others means nothing.
     tried, gradients : Tensor of int64, (N,)
@@ -48,6 +50,7 @@ class Screened:
     margin: torch.Tensor
     deployed: bool
     places: int
+    open: torch.Tensor
     rows: torch.Tensor
     tried: torch.Tensor
     gradients: torch.Tensor
@@ -57,7 +60,7 @@ class Screened:
 def screen(
     target: Target, x: torch.Tensor, y: torch.Tensor, threat: Threat, effort: Effort, right: torch.Tensor
 ) -> Screened:
-    """Try a patch of the asked colours at every place.
+    """Try a patch of the asked colours at every place that the defence has not proven harmless.
 
     Parameters
     ----------
@@ -80,6 +83,10 @@ def screen(
     ]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 2).to(x.device)
     deployed = target.cost <= DEAR
+    proven = target.defence.certified_places(x[rows], y[rows], (side, side))
+    tries = torch.zeros(len(x), len(places), dtype=torch.bool, device=x.device)
+    tries[rows] = True if proven is None else ~proven[:, places[:, 0], places[:, 1]]
+    rows = tries.any(1).nonzero()[:, 0]
 
     def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
         logits = target.defence.relaxed(part, 0.3)
@@ -97,6 +104,9 @@ def screen(
     margins = x.new_full((len(x), len(places)), torch.inf)
     best, lowest = x.clone(), x.new_full((len(x),), torch.inf)
     for k, corner in enumerate(places):
+        rows = tries[:, k].nonzero()[:, 0]
+        if not len(rows):
+            continue
         tried = torch.where(window(x[rows], corner.expand(len(rows), 2), side), asked[rows], x[rows])
         if deployed:
             found = target.margins(tried, rows, y[rows], draws=1)
@@ -110,7 +120,7 @@ def screen(
         best[rows[better]], lowest[rows[better]] = tried[better], found[better]
     chosen = spread(margins, places, effort.places)
     counts = (target.tried, target.gradients, target.passes)
-    return Screened(chosen, asked, best, lowest, deployed, len(places), right.clone(), *counts)
+    return Screened(chosen, asked, best, lowest, deployed, len(places), tries.any(1), right.clone(), *counts)
 
 
 def spread(margins: torch.Tensor, places: torch.Tensor, count: int) -> torch.Tensor:

@@ -58,6 +58,8 @@ LABELS = {
 }
 MASKED = ("clean-mask", "attacked-mask", "every-mask", "roi-only")
 MOVING = ("clean-mask", "attacked-mask", "every-mask", "saliency-hiding", "decoy")
+# Square and noise go everywhere, so that they put proofs to the test; the others leave proven places alone.
+AT_PLACES = ("screening", *CLIMBS)
 CLEAN, VERDICT = 1_000_001, 1_000_002  # streams of draws
 
 
@@ -151,6 +153,8 @@ def run_attack_on(
         best = Best.of(x)
         if not skipped:
             begins()
+            if threat.norm == "patch" and name in AT_PLACES and bool(chosen.any()):
+                job.right = chosen & job.screened.open
             best = attempted(job, CLIMBS[name]) if name in CLIMBS else OTHERS[name](job)
         tried = target.tried.clone()
         asked = chosen & (torch.isfinite(best.margin) | defence.randomized)
@@ -168,9 +172,10 @@ def run_attack_on(
         "passes_of_a_prediction": target.cost,
         "draws": target.draws,
     }
-    if threat.norm == "patch" and bool(chosen.any()) and not skipped and name not in ("noise", "square"):
+    if threat.norm == "patch" and bool(chosen.any()) and not skipped and name in AT_PLACES:
         on = "defence" if job.screened.deployed else "model"
-        setting |= {"screened": job.screened.places, "screened_on": on}
+        proven = int((chosen & ~job.screened.open).sum())
+        setting |= {"screened": job.screened.places, "screened_on": on, "proven": proven}
     total = int(target.gradients.sum()) if name != "screening" else 0
     blind = target.blind_steps / total if total else 0.0
     return outcome(name, target, best, robust, tried, setting, blind_steps=blind, skipped=skipped)

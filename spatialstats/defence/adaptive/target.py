@@ -107,7 +107,7 @@ class Target:
 
     @property
     def size(self) -> int:
-        """Images of a micro-batch: fewer where a prediction takes many passes."""
+        """Images of a micro-batch with gradients: fewer where a prediction takes many passes."""
         return max(1, min(self.classifier.batch_size, int(ROWS_AT_ONCE / self.cost)))
 
     @contextmanager
@@ -143,7 +143,7 @@ class Target:
         self.count(rows)
         with torch.no_grad():
             self._fresh()
-            parts = [self.defence(part) for part in x.split(self.size)]
+            parts = [self.defence(part) for part in x.split(self.classifier.batch_size)]
             return torch.cat(parts) if parts else x.new_zeros(0, 1)
 
     def margins(
