@@ -313,6 +313,20 @@ def test_places_that_are_proven_harmless_are_not_attacked(x: torch.Tensor) -> No
             assert one.setting.get("proven", 1) == 1
 
 
+def test_an_estimate_leaves_out_what_is_proven(x: torch.Tensor) -> None:
+    class Proven(Undefended):
+        def certified_places(self, x, y, sides):
+            return torch.ones(len(x), 9 - sides[0], 9 - sides[1], dtype=torch.bool)
+
+    classifier = Classifier(Plane(), batch_size=4)
+    y = torch.from_numpy(classifier.predict(x))
+    keys = {*ATTACKS, *(f"{name}/doubled" for name in ATTACKS), "baseline"}
+    for defence, costs in ((Proven(classifier), False), (Undefended(classifier), True)):
+        rest = estimate(defence, classifier, x, y, "patch:2x2", EFFORT, done=keys - {"white-box"})
+        assert (rest.seconds > 0) == costs
+        assert estimate(defence, classifier, x, y, "patch:2x2", EFFORT, done=keys - {"square"}).seconds > 0
+
+
 @pytest.mark.parametrize("threat", ["linf:0.1", "patch:2x2"])
 def test_nothing_is_attacked_where_nothing_is_right(threat: str, x: torch.Tensor) -> None:
     classifier = Classifier(Plane(), batch_size=4)

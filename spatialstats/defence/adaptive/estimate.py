@@ -14,7 +14,7 @@ from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.evaluate import ON_THE_CURVE, ONCE
 from spatialstats.defence.adaptive.job import Job
 from spatialstats.defence.adaptive.screening import Screened
-from spatialstats.defence.adaptive.suite import ATTACKS, why_not
+from spatialstats.defence.adaptive.suite import AT_PLACES, ATTACKS, why_not
 from spatialstats.defence.adaptive.target import Target, Value, placed
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
@@ -114,12 +114,13 @@ def estimate(
     spent = {name: nominal(name, job) for name in names}
     tried, slopes = (sum(part[k] for part in spent.values()) for k in (0, 1))
     seconds = {name: forward * asked + backward * climbed for name, (asked, climbed) in spent.items()}
-    units = dict(seconds)
+    open_share = _open_share(defence, few, labels, threat)
+    units = {name: took * (open_share if name in AT_PLACES else 1.0) for name, took in seconds.items()}
     bare_seconds = undefended[0] * tried + undefended[1] * slopes
     if effort.doubling:
         more = 4.0 if defence.randomized else 2.0  # twice the steps, each of twice the draws
         again = [name for name in names if name not in ONCE]
-        units |= {f"{name}/doubled": more * seconds[name] for name in again}
+        units |= {f"{name}/doubled": more * units[name] for name in again}
         bare_seconds += more * sum(undefended[k] * spent[name][k] for name in again for k in (0, 1))
     units["baseline"] = bare_seconds
     seen = {threat}
@@ -127,9 +128,19 @@ def estimate(
         at = threat.scaled(factor, few.shape)
         if at not in seen:
             seen.add(at)
-            units |= {f"curve/{factor:g}/{name}": seconds.get(name, 0.0) for name in ON_THE_CURVE}
+            there = _open_share(defence, few, labels, at)
+            units |= {f"curve/{factor:g}/{name}": there * seconds.get(name, 0.0) for name in ON_THE_CURVE}
     total = sum(took for key, took in units.items() if key not in done)
     return Estimate(total * (images or effort.images), tried, slopes, forward, backward, *undefended, names)
+
+
+def _open_share(defence: Defence, x: torch.Tensor, y: torch.Tensor, threat: Threat) -> float:
+    """Share of a few images that have a place where the defence proves nothing; see `screening.screen`."""
+    if threat.norm != "patch":
+        return 1.0
+    side = int(threat.epsilon)
+    proven = defence.certified_places(x, y, (side, side))
+    return 1.0 if proven is None else float((~proven).flatten(1).any(1).float().mean())
 
 
 def _no_screening() -> Screened:

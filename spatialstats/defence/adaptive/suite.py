@@ -22,7 +22,7 @@ from spatialstats.defence.defence import Defence
 from spatialstats.errors import unknown
 from spatialstats.models import Classifier
 
-__all__ = ["ATTACKS", "LABELS", "outcome", "run_attack_on", "survivors", "verdict", "why_not"]
+__all__ = ["ATTACKS", "AT_PLACES", "LABELS", "outcome", "run_attack_on", "survivors", "verdict", "why_not"]
 
 Shared = list[tuple[tuple[Any, ...], Screened]]
 CLIMBS: dict[str, Attempt] = {
