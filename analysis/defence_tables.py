@@ -66,7 +66,7 @@ FILTERED = "neutralize(locator=frequency, fill=inpaint)"
 CASES = (
     Case("cifar10-0", "neutralize", "linf:8/255"),
     Case("cifar10-0", "neutralize", "patch:5x5"),
-    Case("cifar10-0", FILTERED, "patch:5x5"),
+    Case("cifar10-0", FILTERED, "patch:5x5", effort="quick"),
     Case("cifar10-masked", "neutralize", "patch:5x5"),
     Case("cifar10-robust", "neutralize", "linf:8/255"),
     Case("cifar10-robust", "neutralize", "patch:5x5"),

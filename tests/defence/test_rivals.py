@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import fft, ndimage
+from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import DBSCAN
 from sklearn.ensemble import IsolationForest
 from torch import nn
@@ -29,6 +30,7 @@ from spatialstats.defence.rivals.jpeg_model import CHROMA, LUMA, quantization, s
 from spatialstats.defence.rivals.oddr import Oddr, OutlyingFragments, biggest_clusters
 from spatialstats.defence.rivals.saliency_mask import SaliencyMask, closed, opened
 from spatialstats.errors import InputError
+from spatialstats.kernels.isolation_cpu import isolation_scores
 
 SIDE = 16
 NAMES = [name for name in list_defences() if name not in ("neutralize", "patchcleanser")]
@@ -204,9 +206,12 @@ def test_oddr_hides_the_biggest_cluster_of_what_the_forest_isolates() -> None:
     masks = locator.masks(identity, x)
     covers = windows((SIDE, SIDE), 4, 2)
     for row in range(2):
-        points = fragments(x, 4, 2)[row].flatten(1).double().numpy()
-        forest = IsolationForest(n_estimators=20, max_samples=0.3, contamination=0.15, random_state=0)
-        outliers = [k for k, label in enumerate(forest.fit_predict(points)) if label == -1]
+        points = fragments(x, 4, 2)[row].flatten(1).numpy()
+        many, size = points.shape
+        score = isolation_scores(
+            points.reshape(1, -1), size * np.arange(many), np.arange(size), int(0.3 * many), 20, 0
+        )[0]
+        outliers = np.flatnonzero(score < np.percentile(score, 15)).tolist()
         biggest: set[int] = set()
         left = set(outliers)
         while left:  # clusters by flooding over shared pixels
@@ -220,6 +225,57 @@ def test_oddr_hides_the_biggest_cluster_of_what_the_forest_isolates() -> None:
             left -= cluster
             biggest = cluster if len(cluster) > len(biggest) else biggest
         assert torch.equal(masks[row], covers[sorted(biggest)].any(0))
+
+
+@pytest.mark.parametrize("outlying", [0.0, 0.2])
+def test_the_outlying_fragments_are_those_of_scikit_learns_forest(outlying: float) -> None:
+    x, _ = planted(images(3, seed=4))
+    locator = OutlyingFragments(window=4 / SIDE, step=0.5, outlying=outlying, trees=2000, clusters=49)
+    masks = locator.masks(identity, x)  # all clusters: whatever is outlying
+    covers = windows((SIDE, SIDE), 4, 2)
+    for row in range(3):
+        points = fragments(x, 4, 2)[row].flatten(1).numpy()
+        forest = IsolationForest(
+            n_estimators=500, max_samples=0.3, contamination=outlying or "auto", random_state=0
+        )
+        wanted = covers[torch.from_numpy(forest.fit_predict(points) == -1)].any(0)
+        assert 0 < float(wanted.float().mean()) < 1
+        assert float((masks[row] & wanted).sum() / (masks[row] | wanted).sum()) > 0.85
+
+
+@pytest.mark.parametrize("outlying", [0.0, 0.1])
+def test_fragments_that_are_all_alike_have_no_outlier_among_them(outlying: float) -> None:
+    tile = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(5))
+    alike = torch.cat([tile.repeat(1, 1, 4, 4), torch.full((1, 3, SIDE, SIDE), 0.3)])
+    # thirty equal paths add up to a little more than thirty times one: the score alone is no guard
+    locator = OutlyingFragments(window=4 / SIDE, step=1.0, outlying=outlying, sample=0.7, trees=30)
+    assert not bool(locator.masks(identity, alike).any())
+    assert bool(locator.masks(identity, planted(images(1))[0]).any())
+    assert not bool(OutlyingFragments(window=1.0, outlying=outlying).masks(identity, images(2)).any())
+
+
+def test_a_mask_of_oddr_is_the_same_wherever_its_image_stands() -> None:
+    x, _ = planted(images(5))
+    locator = OutlyingFragments(trees=10)
+    together = locator.masks(identity, x)
+    assert torch.equal(locator.masks(identity, x.flip(0)).flip(0), together)
+    assert torch.equal(torch.cat([locator.masks(identity, part) for part in x.split(1)]), together)
+    assert torch.equal(locator.masks(identity, x.contiguous(memory_format=torch.channels_last)), together)
+    assert torch.equal(locator.masks(identity, x.double()), together)
+    assert len(locator.masks(identity, x[:0])) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 7), st.integers(1, 4))
+def test_clusters_are_scipys_connected_components(seed: int, side: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    outlying, corners = rng.random(60) < 0.5, rng.integers(0, 30, (60, 2))
+    where = np.flatnonzero(outlying)
+    apart = abs(corners[where, None] - corners[where]).max(2)
+    labels = connected_components(apart < side, directed=False)[1]  # in order of first appearance
+    order = np.argsort(-np.bincount(labels), kind="stable")[:count]
+    wanted = where[np.isin(labels, order)].tolist()
+    assert np.flatnonzero(biggest_clusters(outlying, corners, side, count)).tolist() == wanted
 
 
 def test_more_clusters_hide_more_and_no_outlier_hides_nothing() -> None:
