@@ -145,7 +145,7 @@ def summary(runs: list[dict[str, Any]]) -> str:
 
 def table(runs: list[dict[str, Any]]) -> str:
     """Markdown: robust accuracies over the seeds that have all of a row, and ours minus theirs."""
-    lines = [["model", "attack", "seeds", *NAMES, "ours − lowest other [95 %]"]]
+    lines = [["model", "attack", "seeds", *NAMES, "ours − lowest other [95 %]; seeds"]]
     for model, rows in runs[0]["models"].items():
         for group, contestants in rows.items():
             found = [run["models"].get(model, {}).get(group, {}) for run in runs]
@@ -153,10 +153,15 @@ def table(runs: list[dict[str, Any]]) -> str:
             right = {name: np.mean([row[name]["right"] for row in full], 0) for name in contestants}
             share = {name: 100 * float(hits.mean()) for name, hits in right.items()}
             lowest = min((name for name in share if name != "spatialstats"), key=lambda name: share[name])
-            pair = [right[name] for name in ("spatialstats", lowest)]
+            pair_of = ("spatialstats", lowest)
+            pair = [right[name] for name in pair_of]
             gap = paired_difference(*(hits.astype(bool) if len(full) == 1 else hits for hits in pair))
             cells = [f"{share[name]:.1f}" if name in share else "" for name in NAMES]
             ends = f"{100 * gap.value:+z.1f} [{100 * gap.low:z.1f}, {100 * gap.high:z.1f}]"
+            if len(full) > 1:
+                means = [[100 * np.mean(row[name]["right"]) for name in pair_of] for row in full]
+                apart = [first - second for first, second in means]
+                ends += f"; {min(apart):+z.1f} to {max(apart):+z.1f}"
             lines.append([model, group, str(len(full)), *cells, ends])
     return markdown(lines)
 

@@ -7,8 +7,11 @@
 Each case is one `spatialstats defend` on the whole test set of CIFAR-10 (`spatialstats fetch cifar10`), in
 its own folder with its own report; one that was cut off goes on, one that is done is read.  With ``--docs``
 its rows are kept in docs/defences_worst_case.json, from which the page is made, whatever else was run.  The
-static and certified numbers stand on 1,000 images of the `report` split.  Cases whose defended prediction
-takes many passes of the model are attacked on fewer images with the quick effort, and say so.
+static and certified numbers stand on 1,000 images of the `report` split.
+
+Where a defended prediction is dear, the quick effort attacks all 200 images, and then the default one, with
+its doubled budgets, those that still stand and that no certificate proves (`closer`): a worst case needs no
+more.
 """
 
 from __future__ import annotations
@@ -16,16 +19,26 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from docs_numbers import ROOT, markdown, write_numbers
 
+from spatialstats import named
 from spatialstats.console import Console
+from spatialstats.defence.adaptive import EFFORTS, Threat, evaluate_adaptive
+from spatialstats.defence.defence import Defence
+from spatialstats.engine.defences.build import made_for
 from spatialstats.engine.defences.config import DefendConfig
+from spatialstats.engine.defences.evaluation import Evaluation
+from spatialstats.engine.defences.store import Store
 from spatialstats.evaluation import run
+from spatialstats.stats.discordant import mcnemar_test
+from spatialstats.stats.intervals import paired_difference, proportion
 
 PAGE, COMMAND = ROOT / "docs" / "defences_worst_case.md", "python analysis/defence_tables.py --docs"
 KEPT = PAGE.with_suffix(".json")
@@ -82,6 +95,50 @@ def finished(case: Case, work: Path) -> Json:
         return run(case.config(), out, resume=out.exists(), progress=console, command=COMMAND)
 
 
+def unproven(defence: Defence, x: Any, y: Any, threat: Threat) -> np.ndarray:
+    """bool (N,): images that the defence does not prove right under the threat."""
+    if threat.norm != "patch":
+        return np.ones(len(x), bool)
+    side = int(threat.epsilon)
+    proven = defence.certified_places(torch.from_numpy(x), torch.from_numpy(y), (side, side))
+    return np.ones(len(x), bool) if proven is None else ~proven.flatten(1).all(1).numpy()
+
+
+def closer(case: Case, work: Path, standing: np.ndarray) -> tuple[np.ndarray, Json]:
+    """The default effort, doubled too, on what a quick look left standing: bool (N,), and how it went."""
+    config = case.config()
+    dataset = named.find_dataset(config, config.dataset)
+    with Console() as console:
+        classifier = named.find_model(config, config.model, dataset)
+        evaluation = Evaluation.of(config, dataset, classifier, console)
+        threat = Threat.parse(case.threat)
+        defence = made_for(case.defence, threat, classifier, evaluation.learnt_on())[1]
+        x, y = evaluation.attacked_images()
+        rows = np.flatnonzero(standing)
+        rows = rows[unproven(defence, x[rows], y[rows], threat)]
+        if not len(rows):
+            return standing, {"n": 0, "moved": 0.0, "hours": 0.0}
+        store = Store(work / case.folder)
+        taken, began = store.folder("closer") / "seconds", time.perf_counter()
+        found = evaluate_adaptive(
+            defence,
+            classifier,
+            x[rows],
+            y[rows],
+            threat,
+            effort=replace(EFFORTS["default"], curve=()),
+            done=store.outcomes("closer"),
+            store=lambda key, outcome: store.keep(outcome, key, "closer"),
+            progress=console.say,
+        )
+    seconds = time.perf_counter() - began + (float(taken.read_text()) if taken.exists() else 0.0)
+    taken.write_text(f"{seconds:.1f}")  # of the last stretch alone where one was cut off
+    stands = standing.copy()
+    stands[rows] = found.worst
+    moved = (found.moved or 0.0) * len(rows) / len(standing)
+    return stands, {"n": len(rows), "moved": moved, "hours": seconds / 3600}
+
+
 def percent(of: Json | None, *, signed: bool = False) -> str:
     """``32.0 [25.9, 38.8]``."""
     if of is None or of["low"] is None:
@@ -110,27 +167,39 @@ def static(case: Case, results: Json) -> list[str]:
     ]
 
 
-def adaptive(case: Case, results: Json) -> list[str]:
-    """What attacks leave that know the defence."""
+def adaptive(case: Case, work: Path, results: Json) -> tuple[list[str], float]:
+    """What attacks leave that know the defence, and the hours of it all."""
     cell = results["cells"][0]
     found = cell["adaptive"]
-    gain = found["gain_over_no_defence"]
+    standing, undefended = (np.asarray(found["images"][key], bool) for key in ("worst", "undefended"))
+    hours = results["provenance"]["time"]["total_s"] / 3600
+    moved, effort, flags = found["moved_by_doubling"], f"{case.effort}, {found['n']}", list(found["flags"])
+    if case.effort == "quick":
+        standing, how = closer(case, work, standing)
+        hours += how["hours"]
+        moved, effort = how["moved"], f"{effort}; default on the {how['n']} left"
+        # The look that came after was not quick, and doubled its budgets.
+        flags = [flag for flag in flags if "first look" not in flag and "not converged" not in flag]
+        if moved > 0.01 + 1e-9:
+            flags.append("not converged")
+    gain = paired_difference(standing, undefended).to_dict()
     strongest = min(
         (one for one in found["attacks"].values() if one["robust_accuracy"]),
         key=lambda one: float(one["robust_accuracy"]["value"]),
     )
     flagged = [one["name"] for one in cell["checklist"] if one["flag"]]
-    return [
+    row = [
         *which(case, cell),
-        f"{case.effort}, {found['n']}",
-        percent(found["worst_case"]),
+        effort,
+        percent(proportion(standing).to_dict()),
         percent(found["undefended_worst_case"]),
-        f"{percent(gain, signed=True)}; {gain['mcnemar_p']:.2g}",
+        f"{percent(gain, signed=True)}; {mcnemar_test(standing, undefended).p_value:.2g}",
         f"{strongest['name']} {100 * strongest['robust_accuracy']['value']:.1f}",
-        f"{100 * found['moved_by_doubling']:.1f}" if found["moved_by_doubling"] is not None else "–",
-        ", ".join([*found["flags"], *flagged]) or "none",
-        f"{results['provenance']['time']['total_s'] / 3600:.2f}",
+        f"{100 * moved:.1f}" if moved is not None else "–",
+        ", ".join([*flags, *flagged]) or "none",
+        f"{hours:.2f}",
     ]
+    return row, hours
 
 
 STATIC = (
@@ -143,10 +212,10 @@ ADAPTIVE = (
 )
 
 
-def rows_of(case: Case, results: Json) -> Json:
+def rows_of(case: Case, work: Path, results: Json) -> Json:
     """What the page keeps of a case."""
-    hours = results["provenance"]["time"]["total_s"] / 3600
-    return {"adaptive": adaptive(case, results), "static": static(case, results), "hours": hours}
+    row, hours = adaptive(case, work, results)
+    return {"adaptive": row, "static": static(case, results), "hours": hours}
 
 
 def tables(found: dict[str, Json]) -> str:
@@ -177,7 +246,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     found: dict[str, Json] = json.loads(KEPT.read_text()) if options.docs and KEPT.exists() else {}
     for k in options.only:
-        found[CASES[k].folder] = rows_of(CASES[k], finished(CASES[k], options.work))
+        case = CASES[k]
+        found[case.folder] = rows_of(case, options.work, finished(case, options.work))
     text = tables(found)
     print(text)
     if options.docs:
