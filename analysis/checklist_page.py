@@ -15,6 +15,7 @@ KINDS = {
     "open": ("planted, open zoo", "sensitivity"),
     "held-out": ("planted, held-out zoo", "sensitivity"),
     "sound": ("sound", "false alarms"),
+    "blind": ("the package's own blind defences", "neither planted nor sound"),
 }
 
 

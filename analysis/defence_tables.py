@@ -149,7 +149,7 @@ def percent(of: Json | None, *, signed: bool = False) -> str:
 
 def which(case: Case, cell: Json) -> list[str]:
     """What a row is about: model, defence, threat."""
-    return [case.model, f"`{cell['defence']}`", cell["threat_text"]]
+    return [case.model, f"`{case.defence}`", cell["threat_text"]]
 
 
 def static(case: Case, results: Json) -> list[str]:
