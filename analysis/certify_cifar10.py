@@ -25,6 +25,7 @@ import torch
 
 from spatialstats.data import SPLITS, load_dataset, splits
 from spatialstats.defence.certify import Certificates, certify
+from spatialstats.defence.cover import placements
 from spatialstats.defence.patchcleanser import PatchCleanser
 from spatialstats.importance import run_importance
 from spatialstats.models import Classifier, load_model
@@ -98,20 +99,24 @@ def compare(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor, repeats: i
     }
 
 
-def place_by_place(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
-    """Shares of the placements that are certified: of all images, and of those not certified as a whole."""
+def place_by_place(
+    defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor, right: np.ndarray, certified: np.ndarray
+) -> dict[str, Any]:
+    """Shares of the placements that are certified: of all images, and of right answers without a certificate.
+
+    Only placements that are spoken of count: those that touch no kept pixel.
+    """
+    allowed = placements((int(x.shape[2]), int(x.shape[3])), defence.sides, defence.keep).numpy()
     found = defence.certified_places(x, y, defence.sides).numpy()
-    shares = found.mean((1, 2))
-    with torch.no_grad():
-        right = torch.cat([defence(part) for part in x.split(256)]).argmax(1).eq(y).numpy()
-    partly = right & (shares < 1)
-    by_place = found.mean(0)
-    least = np.unravel_index(by_place.argmin(), by_place.shape)
+    shares = found[:, allowed].mean(1)
+    partly = right & ~certified
+    by_place = np.where(allowed, found.mean(0), np.nan)
+    least = np.unravel_index(np.nanargmin(by_place), by_place.shape)
     return {
         "all": bootstrap_mean(shares, 0).to_dict(),
         "uncertified": bootstrap_mean(shares[partly], 0).to_dict() if partly.sum() > 1 else None,
-        "least": {"corner": [int(at) for at in least], "share": float(by_place.min())},
-        "most": float(by_place.max()),
+        "least": {"corner": [int(at) for at in least], "share": float(np.nanmin(by_place))},
+        "most": float(np.nanmax(by_place)),
     }
 
 
@@ -136,7 +141,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "clean": proportion((answers == y).numpy()).to_dict(),
         **found.to_dict(),
         "seconds_an_image": {"answer": (middle - began) / len(x), "certificate": (ended - middle) / len(x)},
-        "places": place_by_place(defence, x, y) if options.places else None,
+        "places": place_by_place(defence, x, y, (answers == y).numpy(), found.certified)
+        if options.places
+        else None,
         "compared": compare(defence, x[: options.compare], y[: options.compare], options.repeats)
         if options.compare
         else None,

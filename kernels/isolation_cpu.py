@@ -54,6 +54,13 @@ def isolation_scores(
     float64 (N, M)
         ``-2 ** (-mean path / average_path(sample))``, within [-1, 0]; -0.5 where `sample` is 1.
 
+    Raises
+    ------
+    TypeError
+        If values are not float32.
+    ValueError
+        If trees would be grown on no points, or on more than there are, or features lie outside of `values`.
+
     Notes
     -----
     Tree k samples the first points of permutation k (`pairing`), and its node i is cut by the Philox
@@ -71,6 +78,13 @@ def isolation_scores(
     ----------
     .. [1] Liu, Ting and Zhou, "Isolation Forest", ICDM 2008.
     """
+    if values.dtype != np.float32 or values.ndim != 2:
+        raise TypeError(f"values must be float32 (N, L), got {values.dtype} {values.shape}.")
+    if not 1 <= sample <= len(points) or trees < 1:
+        raise ValueError(f"trees are grown on 1 to {len(points)} points, got {trees} on {sample}.")
+    first, last = points.min() + features.min(initial=0), points.max() + features.max(initial=0)
+    if first < 0 or last >= values.shape[1]:
+        raise ValueError(f"points and features reach from {first} to {last} of {values.shape[1]} values.")
     taken = permutations(len(points), seed, count=trees)[:, :sample]
     path = average_path(sample)
     deepest = math.ceil(math.log2(max(sample, 2)))

@@ -85,8 +85,11 @@ def median_filtered(x: torch.Tensor, side: int) -> torch.Tensor:
     Squares that were filled up beyond the edge would count a patch there many times over.
     """
     tall = x.shape[2] - side + 1
-    rows = [x.unfold(3, side, 1)[:, :, k : k + tall] for k in range(side)]
-    return F.pad(torch.cat(rows, -1).median(-1).values, (side // 2,) * 4, mode="replicate")
+    made = []
+    for image in x.split(1):  # a large image's squares take a gigabyte
+        rows = [image.unfold(3, side, 1)[:, :, k : k + tall] for k in range(side)]
+        made.append(torch.cat(rows, -1).median(-1).values)
+    return F.pad(torch.cat(made), (side // 2,) * 4, mode="replicate")
 
 
 def _by_occlusion(model: Model, x: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from spatialstats.attacks.losses import lead
 from spatialstats.defence.masked import MaskedModel
 
-__all__ = ["certified_places", "hidden_places", "unshaken"]
+__all__ = ["certified_places", "hidden_places", "refuse_broken_places", "unshaken"]
 
 
 def certified_places(
@@ -19,7 +19,7 @@ def certified_places(
     A place is certified where some mask hides it whole and is unshaken: the label is predicted behind that
     mask alone and behind it with every other.  The proof of docs/certificates.md asks for no more of the
     mask that hides the patch, and nothing of pairs of other masks.  An image that is certified as a whole is
-    certified at each of its places.
+    certified at each place of a patch that touches no kept pixel.
 
     Parameters
     ----------
@@ -77,3 +77,42 @@ def unshaken(masked: MaskedModel, x: torch.Tensor, y: torch.Tensor) -> torch.Ten
             wrong = pairs[said != y[row]]
             trusted[row, first[wrong]] = trusted[row, second[wrong]] = False
     return trusted
+
+
+def refuse_broken_places(
+    proven: torch.Tensor, x: torch.Tensor, x_adv: torch.Tensor, broken: torch.Tensor, side: int
+) -> None:
+    """Stop where an image was made wrong by a change that some certified place holds whole.
+
+    Parameters
+    ----------
+    proven : torch.Tensor
+        bool (N, H - s + 1, W - s + 1): certified places of a square patch.
+    x, x_adv : torch.Tensor
+        Floating (N, C, H, W): images, and what an attack made of them.
+    broken : torch.Tensor
+        bool (N,): whether the defence was right, and is wrong now.
+    side : int
+        Of the patch, in pixels.
+
+    Raises
+    ------
+    RuntimeError
+        If there is such an image: see `spatialstats.defence.certify.refuse_broken`.
+    """
+    changed = (x != x_adv).any(1)
+    wrong = []
+    for row in broken.nonzero()[:, 0].tolist():
+        at = changed[row].nonzero()
+        if not len(at):
+            continue  # it was wrong as it was, or its answer is drawn
+        low, high = at.amin(0), at.amax(0)
+        top, left = (high - side + 1).clamp_min(0).tolist()
+        bottom, right = low.tolist()
+        if bool(proven[row, top : bottom + 1, left : right + 1].any()):
+            wrong.append(row)
+    if wrong:
+        raise RuntimeError(
+            f"images {wrong[:5]} were broken by a patch at a place that is certified: the model's prediction "
+            "of a masked image must be a function of that image alone."
+        )

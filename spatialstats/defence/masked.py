@@ -84,9 +84,10 @@ class MaskedModel:
         """
         n, m = len(x), len(self.cover)
         self.predictions += n * m
+        rows = torch.arange(n, device=x.device).repeat_interleave(m)
         masks = torch.arange(m, device=x.device).repeat(n)
-        filled = self.images(x.repeat_interleave(m, 0), masks, masks)
-        found = torch.cat([self.model(part) for part in filled.split(self.batch_size)])
+        parts = zip(rows.split(self.batch_size), masks.split(self.batch_size), strict=True)
+        found = torch.cat([self.model(self.images(x[row], mask, mask)) for row, mask in parts])
         return found.view(n, m, -1).mean(1)
 
 

@@ -24,7 +24,7 @@ from spatialstats.defence.adaptive.estimate import nominal
 from spatialstats.defence.adaptive.job import Job
 from spatialstats.defence.adaptive.misleading import baited, decoy_pixels
 from spatialstats.defence.adaptive.screening import screen, spread
-from spatialstats.defence.adaptive.suite import ATTACKS, run_attack_on, why_not
+from spatialstats.defence.adaptive.suite import ATTACKS, CLIMBS, run_attack_on, why_not
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.blind_maps import Gradient
 from spatialstats.defence.neutralized import NeutralizedModel
@@ -282,35 +282,58 @@ def test_a_screening_is_shared_and_counted_once(x: torch.Tensor) -> None:
     assert (alone[1].tried <= 2 * 4 * 6 + 1).all()  # no place among them
 
 
-def test_places_that_are_proven_harmless_are_not_attacked(x: torch.Tensor) -> None:
-    class Half(Undefended):
-        """Proves the left half of all images but the first, and all of the second."""
+class HalfBlind(Undefended):
+    """A model that does not look at the left five columns, and a defence that proves what follows from it."""
 
-        def certified_places(self, x, y, sides):
-            places = torch.zeros(len(x), 9 - sides[0], 9 - sides[1], dtype=torch.bool)
-            places[1:, :, :3] = True
-            places[1] = True
-            return places
+    def __init__(self, places=None) -> None:
+        model = Plane()
+        model.weight.data[:, :, :5] = 0
+        super().__init__(Classifier(model, batch_size=4))
+        self.places = places
 
-    classifier = Classifier(Plane(), batch_size=4)
-    defence, threat = Half(classifier), Threat.parse("patch:2x2")
+    def certified_places(self, x, y, sides):
+        found = torch.zeros(len(x), 9 - sides[0], 9 - sides[1], dtype=torch.bool)
+        found[:, :, : 6 - sides[1]] = True
+        return found if self.places is None else self.places.expand_as(found)
+
+
+def test_places_that_are_proven_harmless_are_not_climbed(x: torch.Tensor) -> None:
+    defence, threat = HalfBlind(), Threat.parse("patch:2x2")
+    classifier = defence.model
     y = torch.from_numpy(classifier.predict(x))
-    job = job_of(defence, classifier, x, "patch:2x2", replace(EFFORT, places=12))
+    job = job_of(defence, classifier, x, "patch:2x2", replace(EFFORT, places=30))
     found = screen(job.target, x, y, threat, job.effort, job.right)
-    assert found.open.tolist() == [True, False, True, True]
-    assert (found.corners[2:, :, 1] >= 3).all()
-    assert found.tried.tolist() == [49 + 1, 0, 28 + 1, 28 + 1]
-    everywhere = screen(
-        Target(Undefended(classifier), classifier, 4, draws=1, seed=0), x, y, threat, job.effort, job.right
-    )
-    assert torch.equal(everywhere.corners[0], found.corners[0])
-    assert torch.isinf(found.margin).tolist() == [False, True, False, False]
+    assert found.counts.tolist() == [21] * 4
+    assert bool(found.open.all())
+    assert (found.corners[:, :21, 1] >= 4).all()
+    assert found.tried.tolist() == [49 + 1] * 4  # every place is tried, and puts the proofs to the test
+    bare = Target(Undefended(classifier), classifier, 4, draws=1, seed=0)
+    everywhere = screen(bare, x, y, threat, replace(EFFORT, places=1), job.right)
+    assert torch.equal(everywhere.corners[:, 0], found.corners[:, 0])
     for name in ATTACKS:
-        one = run_attack_on(name, defence, classifier, x, y, threat, EFFORT, 1)
-        if one.ran:
-            assert bool(one.robust[1]) or name in ("noise", "square")
-            assert (one.tried[1] > 1) == (name in ("noise", "square"))  # those put the proof to the test
-            assert one.setting.get("proven", 1) == 1
+        one = run_attack_on(name, defence, classifier, x, y, threat, replace(EFFORT, places=30, steps=2), 1)
+        assert one.gradients.max() <= 21 * 2 * 2 + 1  # 21 starts, and no more
+        assert ("proven" in one.setting) == (name in CLIMBS and one.ran)
+
+
+def test_an_image_whose_free_places_lie_between_those_tried_is_still_attacked(x: torch.Tensor) -> None:
+    places = torch.ones(1, 7, 7, dtype=torch.bool)
+    places[0, 1, 4] = places[0, 2, 5] = False
+    defence, effort = HalfBlind(places), replace(EFFORT, stride=3)
+    job = job_of(defence, defence.model, x, "patch:2x2", effort)
+    found = screen(job.target, x, job.y, job.threat, effort, job.right)
+    assert found.counts.tolist() == [2] * 4
+    assert found.corners[0, :2].tolist() == [[1, 4], [2, 5]]
+
+
+@pytest.mark.parametrize("name", ["noise", "screening", "square"])
+def test_a_proof_that_does_not_hold_stops_everything(name: str, x: torch.Tensor) -> None:
+    liar = HalfBlind(torch.ones(1, 7, 7, dtype=torch.bool))
+    near = (x - 0.5) * 0.05 + 0.5  # of small margins
+    y = torch.from_numpy(liar.model.predict(near))
+    effort = replace(EFFORT, draws=40, queries=60)
+    with pytest.raises(RuntimeError, match="at a place that is certified"):
+        run_attack_on(name, liar, liar.model, near, y, Threat.parse("patch:2x2"), effort, 1)
 
 
 def test_an_estimate_leaves_out_what_is_proven(x: torch.Tensor) -> None:
@@ -321,10 +344,14 @@ def test_an_estimate_leaves_out_what_is_proven(x: torch.Tensor) -> None:
     classifier = Classifier(Plane(), batch_size=4)
     y = torch.from_numpy(classifier.predict(x))
     keys = {*ATTACKS, *(f"{name}/doubled" for name in ATTACKS), "baseline"}
-    for defence, costs in ((Proven(classifier), False), (Undefended(classifier), True)):
-        rest = estimate(defence, classifier, x, y, "patch:2x2", EFFORT, done=keys - {"white-box"})
-        assert (rest.seconds > 0) == costs
-        assert estimate(defence, classifier, x, y, "patch:2x2", EFFORT, done=keys - {"square"}).seconds > 0
+    seconds = {
+        type(defence): estimate(defence, classifier, x, y, "patch:2x2", EFFORT, done=keys - {"white-box"})
+        for defence in (Proven(classifier), Undefended(classifier))
+    }
+    one = seconds[Proven].seconds / seconds[Proven].seconds_of_a_gradient
+    assert one == pytest.approx(4 * 4 * 6 * (1 / 6), rel=1e-6)  # four images: one of six is left by the rule
+    all_of_them = seconds[Undefended].seconds / seconds[Undefended].seconds_of_a_gradient
+    assert all_of_them == pytest.approx(4 * 4 * 6, rel=1e-6)
 
 
 @pytest.mark.parametrize("threat", ["linf:0.1", "patch:2x2"])

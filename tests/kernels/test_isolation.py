@@ -165,3 +165,18 @@ def test_values_that_no_image_has_do_no_harm(rng: np.random.Generator, odd: floa
     found = scored(points, 20)
     assert np.isfinite(found).all()
     assert ((found >= -1) & (found <= 0)).all()
+
+
+def test_what_would_read_beyond_the_values_is_refused() -> None:
+    values, points, features = np.zeros((2, 12), np.float32), 3 * np.arange(4), np.arange(3)
+    isolation_scores(values, points, features, 4, 1, 0)
+    for wrong in (
+        (values.astype(float), points, features, 4, 1, 0),
+        (values, points, features + 1, 4, 1, 0),
+        (values, points, features - 1, 4, 1, 0),
+        (values, points, features, 5, 1, 0),
+        (values, points, features, 0, 1, 0),
+        (values, points, features, 4, 0, 0),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            isolation_scores(*wrong)

@@ -14,7 +14,7 @@ from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.evaluate import ON_THE_CURVE, ONCE
 from spatialstats.defence.adaptive.job import Job
 from spatialstats.defence.adaptive.screening import Screened
-from spatialstats.defence.adaptive.suite import AT_PLACES, ATTACKS, why_not
+from spatialstats.defence.adaptive.suite import ATTACKS, CLIMBS, why_not
 from spatialstats.defence.adaptive.target import Target, Value, placed
 from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.defence import Defence
@@ -27,7 +27,7 @@ __all__ = ["Estimate", "estimate"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """What it takes, about, if no image is broken before the end.
+    """What it takes, about, if no image is broken before the end; images that are proven are left out.
 
     Parameters
     ----------
@@ -114,8 +114,9 @@ def estimate(
     spent = {name: nominal(name, job) for name in names}
     tried, slopes = (sum(part[k] for part in spent.values()) for k in (0, 1))
     seconds = {name: forward * asked + backward * climbed for name, (asked, climbed) in spent.items()}
-    open_share = _open_share(defence, few, labels, threat)
-    units = {name: took * (open_share if name in AT_PLACES else 1.0) for name, took in seconds.items()}
+    open_share, proving = _open_share(defence, few, labels, threat)
+    units = {name: took * (open_share if name in CLIMBS else 1.0) for name, took in seconds.items()}
+    units = {name: took + (proving if name == "screening" else 0.0) for name, took in units.items()}
     bare_seconds = undefended[0] * tried + undefended[1] * slopes
     if effort.doubling:
         more = 4.0 if defence.randomized else 2.0  # twice the steps, each of twice the draws
@@ -128,19 +129,25 @@ def estimate(
         at = threat.scaled(factor, few.shape)
         if at not in seen:
             seen.add(at)
-            there = _open_share(defence, few, labels, at)
+            there = open_share if at.epsilon <= threat.epsilon else 1.0
             units |= {f"curve/{factor:g}/{name}": there * seconds.get(name, 0.0) for name in ON_THE_CURVE}
     total = sum(took for key, took in units.items() if key not in done)
     return Estimate(total * (images or effort.images), tried, slopes, forward, backward, *undefended, names)
 
 
-def _open_share(defence: Defence, x: torch.Tensor, y: torch.Tensor, threat: Threat) -> float:
-    """Share of a few images that have a place where the defence proves nothing; see `screening.screen`."""
+def _open_share(defence: Defence, x: torch.Tensor, y: torch.Tensor, threat: Threat) -> tuple[float, float]:
+    """Share of images that have a place where nothing is proven, judged by a few, and seconds to know it.
+
+    Of so few the share is drawn towards a half (Laplace's rule): all of them may be proven by chance.
+    """
     if threat.norm != "patch":
-        return 1.0
-    side = int(threat.epsilon)
+        return 1.0, 0.0
+    side, began = int(threat.epsilon), time.perf_counter()
     proven = defence.certified_places(x, y, (side, side))
-    return 1.0 if proven is None else float((~proven).flatten(1).any(1).float().mean())
+    if proven is None:
+        return 1.0, 0.0
+    left = int((~proven).flatten(1).any(1).sum())
+    return (left + 1) / (len(x) + 2), (time.perf_counter() - began) / len(x)
 
 
 def _no_screening() -> Screened:

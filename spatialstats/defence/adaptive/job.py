@@ -40,6 +40,8 @@ class Round:
         Where the climb begins.
     inside : Tensor of bool, (N, 1, H, W), optional
         The window of a patch.
+    given : Tensor of bool, (N,), optional
+        Which images have this start; all when left out.
     """
 
     number: int
@@ -47,6 +49,7 @@ class Round:
     region: Feasible
     start: torch.Tensor
     inside: torch.Tensor | None = None
+    given: torch.Tensor | None = None
 
 
 @dataclass
@@ -129,6 +132,7 @@ class Job:
                     Box.windows(self.x, inside),
                     start,
                     inside,
+                    self.screened.counts > k,
                 )
             return
         region = self.threat.region(self.x)
@@ -147,9 +151,10 @@ def attempted(job: Job, attempt: Attempt) -> Best:
     if not bool(job.right.any()):
         return best
     for one in job.rounds():
-        rows = (job.right & ((best.margin >= 0) | job.target.randomized)).nonzero()[:, 0]
+        left = job.right & ((best.margin >= 0) | job.target.randomized)
+        rows = (left if one.given is None else left & one.given).nonzero()[:, 0]
         if not len(rows):
-            break
+            break  # nor has any image a later start that has not this one
         best.merge(attempt(job, one, rows), rows)
     return best
 

@@ -24,7 +24,10 @@ class Screened:
     Parameters
     ----------
     corners : Tensor of int64, (N, K, 2)
-        Top left corners, the worst first.
+        Top left corners of places where the defence proves nothing, the worst first.
+    counts : Tensor of int64, (N,)
+        How many of an image's corners mean something: fewer than K where fewer places are open, 0 where all
+        are proven.
     asked : Tensor of float32, (N, C, H, W)
         Colours, 0 or 1, that the gradient at the image asks for.
     best, margin : Tensor of float32, (N, C, H, W) and (N,)
@@ -34,8 +37,8 @@ class Screened:
         takes many passes, by the undefended model.
     places : int
         Places of each image.
-    open : Tensor of bool, (N,)
-        Which images have a place where the defence proves nothing: only such places are tried.
+    proven : Tensor of bool, (N, H - s + 1, W - s + 1), optional
+        Places where the defence proves the right answer; None where it proves nothing anywhere.
     rows : Tensor of bool, (N,)
         Which images were screened; what is said of the others means nothing.
     tried, gradients : Tensor of int64, (N,)
@@ -45,22 +48,28 @@ class Screened:
     """
 
     corners: torch.Tensor
+    counts: torch.Tensor
     asked: torch.Tensor
     best: torch.Tensor
     margin: torch.Tensor
     deployed: bool
     places: int
-    open: torch.Tensor
+    proven: torch.Tensor | None
     rows: torch.Tensor
     tried: torch.Tensor
     gradients: torch.Tensor
     passes: int
 
+    @property
+    def open(self) -> torch.Tensor:
+        """bool (N,): images with a place where the defence proves nothing."""
+        return self.counts > 0
+
 
 def screen(
     target: Target, x: torch.Tensor, y: torch.Tensor, threat: Threat, effort: Effort, right: torch.Tensor
 ) -> Screened:
-    """Try a patch of the asked colours at every place that the defence has not proven harmless.
+    """Try a patch of the asked colours at every place; those to be climbed are not proven harmless.
 
     Parameters
     ----------
@@ -83,10 +92,6 @@ def screen(
     ]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 2).to(x.device)
     deployed = target.cost <= DEAR
-    proven = target.defence.certified_places(x[rows], y[rows], (side, side))
-    tries = torch.zeros(len(x), len(places), dtype=torch.bool, device=x.device)
-    tries[rows] = True if proven is None else ~proven[:, places[:, 0], places[:, 1]]
-    rows = tries.any(1).nonzero()[:, 0]
 
     def value(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor, None]:
         logits = target.defence.relaxed(part, 0.3)
@@ -103,10 +108,7 @@ def screen(
     asked[rows] = (slope > 0).to(x)
     margins = x.new_full((len(x), len(places)), torch.inf)
     best, lowest = x.clone(), x.new_full((len(x),), torch.inf)
-    for k, corner in enumerate(places):
-        rows = tries[:, k].nonzero()[:, 0]
-        if not len(rows):
-            continue
+    for k, corner in enumerate(places if len(rows) else ()):
         tried = torch.where(window(x[rows], corner.expand(len(rows), 2), side), asked[rows], x[rows])
         if deployed:
             found = target.margins(tried, rows, y[rows], draws=1)
@@ -114,13 +116,34 @@ def screen(
             target.count(rows)
             with torch.no_grad():
                 parts = [target.classifier.logits(part) for part in tried.split(16)]
-                found = lead(torch.cat(parts), y[rows]) if parts else tried.new_zeros(0)
+                found = lead(torch.cat(parts), y[rows])
         margins[rows, k] = found
         better = found < lowest[rows]
         best[rows[better]], lowest[rows[better]] = tried[better], found[better]
+    proven, counts = None, torch.full((len(x),), min(effort.places, len(places)), device=x.device)
+    some = target.defence.certified_places(x[rows], y[rows], (side, side))
+    if some is not None:
+        proven = torch.zeros(len(x), *some.shape[1:], dtype=torch.bool, device=x.device)
+        proven[rows] = some
+        shut = proven[:, places[:, 0], places[:, 1]]
+        margins[shut], counts = torch.inf, counts.clamp_max((~shut).sum(1))
     chosen = spread(margins, places, effort.places)
-    counts = (target.tried, target.gradients, target.passes)
-    return Screened(chosen, asked, best, lowest, deployed, len(places), tries.any(1), right.clone(), *counts)
+    if proven is not None:
+        chosen, counts = with_off_grid(chosen, counts, ~proven)
+    spent = (target.tried, target.gradients, target.passes)
+    return Screened(chosen, counts, asked, best, lowest, deployed, len(places), proven, right.clone(), *spent)
+
+
+def with_off_grid(
+    chosen: torch.Tensor, counts: torch.Tensor, free: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Places of images whose free places (N, H - s + 1, W - s + 1) all lie between those that were tried."""
+    chosen, counts = chosen.clone(), counts.clone()
+    for row in ((counts == 0) & free.flatten(1).any(1)).nonzero()[:, 0].tolist():
+        there = free[row].nonzero()
+        there = there[torch.linspace(0, len(there) - 1, min(len(there), chosen.shape[1])).long()]
+        chosen[row, : len(there)], counts[row] = there, len(there)
+    return chosen, counts
 
 
 def spread(margins: torch.Tensor, places: torch.Tensor, count: int) -> torch.Tensor:

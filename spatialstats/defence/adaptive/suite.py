@@ -18,11 +18,12 @@ from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.screening import Screened, screen
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.defence.certified_places import refuse_broken_places
 from spatialstats.defence.defence import Defence
 from spatialstats.errors import unknown
 from spatialstats.models import Classifier
 
-__all__ = ["ATTACKS", "AT_PLACES", "LABELS", "outcome", "run_attack_on", "survivors", "verdict", "why_not"]
+__all__ = ["ATTACKS", "CLIMBS", "LABELS", "outcome", "run_attack_on", "survivors", "verdict", "why_not"]
 
 Shared = list[tuple[tuple[Any, ...], Screened]]
 CLIMBS: dict[str, Attempt] = {
@@ -58,8 +59,6 @@ LABELS = {
 }
 MASKED = ("clean-mask", "attacked-mask", "every-mask", "roi-only")
 MOVING = ("clean-mask", "attacked-mask", "every-mask", "saliency-hiding", "decoy")
-# Square and noise go everywhere, so that they put proofs to the test; the others leave proven places alone.
-AT_PLACES = ("screening", *CLIMBS)
 CLEAN, VERDICT = 1_000_001, 1_000_002  # streams of draws
 
 
@@ -153,7 +152,7 @@ def run_attack_on(
         best = Best.of(x)
         if not skipped:
             begins()
-            if threat.norm == "patch" and name in AT_PLACES and bool(chosen.any()):
+            if threat.norm == "patch" and name in CLIMBS and bool(chosen.any()):
                 job.right = chosen & job.screened.open
             best = attempted(job, CLIMBS[name]) if name in CLIMBS else OTHERS[name](job)
         tried = target.tried.clone()
@@ -163,6 +162,10 @@ def run_attack_on(
         robust[hit] = verdict(
             target, best.x_adv[hit], y[hit], hit, derived(seed, VERDICT + ATTACKS.index(name))
         )
+        if threat.norm == "patch" and proves(defence) and bool(chosen.any()) and not skipped:
+            proven = job.screened.proven
+            if proven is not None:
+                refuse_broken_places(proven, x, best.x_adv, chosen & ~robust, int(threat.epsilon))
     setting: dict[str, Any] = {
         "threat": threat.spec,
         "effort": effort.name,
@@ -172,10 +175,11 @@ def run_attack_on(
         "passes_of_a_prediction": target.cost,
         "draws": target.draws,
     }
-    if threat.norm == "patch" and bool(chosen.any()) and not skipped and name in AT_PLACES:
+    if threat.norm == "patch" and bool(chosen.any()) and not skipped and name in (*CLIMBS, "screening"):
         on = "defence" if job.screened.deployed else "model"
-        proven = int((chosen & ~job.screened.open).sum())
-        setting |= {"screened": job.screened.places, "screened_on": on, "proven": proven}
+        setting |= {"screened": job.screened.places, "screened_on": on}
+        if name in CLIMBS:
+            setting["proven"] = int((chosen & ~job.screened.open).sum())
     total = int(target.gradients.sum()) if name != "screening" else 0
     blind = target.blind_steps / total if total else 0.0
     return outcome(name, target, best, robust, tried, setting, blind_steps=blind, skipped=skipped)
@@ -231,6 +235,11 @@ def screened(
     if shared is not None:
         shared.append((key, made))
     return made
+
+
+def proves(defence: Defence) -> bool:
+    """Whether a defence has certificates of single places at all."""
+    return type(defence).certified_places is not Defence.certified_places
 
 
 def verdict(target: Target, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, seed: int) -> torch.Tensor:

@@ -143,7 +143,9 @@ class Target:
         self.count(rows)
         with torch.no_grad():
             self._fresh()
-            parts = [self.defence(part) for part in x.split(self.classifier.batch_size)]
+            # Without gradients more fit, and the micro-batches of a masked model are filled.
+            size = self.size if self.cost <= DEAR else min(self.classifier.batch_size, 4 * self.size + 3)
+            parts = [self.defence(part) for part in x.split(size)]
             return torch.cat(parts) if parts else x.new_zeros(0, 1)
 
     def margins(

@@ -69,6 +69,8 @@ class OutlyingFragments(Locator):
                 raise InputError(f"{key} of oddr is a share above 0 and at most 1, got {getattr(self, key)}.")
         if not 0 <= self.outlying <= 0.5:
             raise InputError(f"outlying of oddr is a share of at most 0.5, got {self.outlying}.")
+        if self.seed < 0:
+            raise InputError(f"seed of oddr is at least 0, got {self.seed}.")
         if self.trees < 1 or self.clusters < 1:
             raise InputError(
                 f"oddr takes at least one tree and one cluster, got {self.trees} and {self.clusters}."

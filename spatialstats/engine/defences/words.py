@@ -38,9 +38,11 @@ def cell_sentence(cell: Json) -> str:
         f"{percent(adaptive['undefended_clean'])}."
     )
     if cell["certified"] is not None:
-        whole = cell["certified"]["placements"] == 1
-        proven = "Certified, so that no attack leaves fewer" if whole else "Certified"
-        text += f" {proven}: {percent(cell['certified']['certified'])}."
+        proven = cell["certified"]
+        text += (
+            f" Certified, so that no attack within the threat can change them: "
+            f"{percent(proven['certified'])} of {proven['certified']['n']} images."
+        )
     text += f" An attack that did not know of it leaves {percent(static['static'])}"
     if static["ceiling"] is not None:
         text += f", beside a restoration ceiling of {percent(static['ceiling'])}"
