@@ -31,7 +31,9 @@ from docs_numbers import ROOT, markdown, write_numbers
 
 from spatialstats import named
 from spatialstats.console import Console
-from spatialstats.defence.adaptive import EFFORTS, AdaptiveResult, Threat, evaluate_adaptive
+from spatialstats.defence.adaptive import EFFORTS, Threat, evaluate_adaptive
+from spatialstats.defence.adaptive.baseline import allowance, run_baseline
+from spatialstats.defence.adaptive.target import placed
 from spatialstats.defence.defence import Defence
 from spatialstats.engine.defences.build import made_for
 from spatialstats.engine.defences.config import DefendConfig
@@ -105,37 +107,62 @@ def unproven(defence: Defence, x: Any, y: Any, threat: Threat) -> np.ndarray:
     return np.ones(len(x), bool) if proven is None else ~proven.flatten(1).all(1).numpy()
 
 
-def closer(case: Case, work: Path, standing: np.ndarray) -> tuple[AdaptiveResult | None, np.ndarray, float]:
-    """The default effort, doubled too, on what a quick look left standing: its finding, rows and hours."""
-    config = case.config()
+@dataclass(frozen=True)
+class Closer:
+    """What the default effort found of the images that a quick look left standing.
+
+    ``rows`` are those images, ``worst`` which of them stand; ``undefended`` is of all images, under as many
+    trials and gradients as the default effort took; ``moved`` is of all images too.
+    """
+
+    rows: np.ndarray
+    worst: np.ndarray
+    undefended: np.ndarray
+    moved: float | None
+    hours: float
+
+
+def closer(case: Case, work: Path, standing: np.ndarray) -> Closer:
+    """Attack what a quick look left standing and nothing proves, with the default effort, doubled too."""
+    began, config = time.perf_counter(), case.config()
     dataset = named.find_dataset(config, config.dataset)
     with Console() as console:
         classifier = named.find_model(config, config.model, dataset)
         evaluation = Evaluation.of(config, dataset, classifier, console)
-        threat = Threat.parse(case.threat)
+        threat, effort = Threat.parse(case.threat), replace(EFFORTS["default"], curve=())
         defence = made_for(case.defence, threat, classifier, evaluation.learnt_on())[1]
         x, y = evaluation.attacked_images()
         rows = np.flatnonzero(standing)
         rows = rows[unproven(defence, x[rows], y[rows], threat)]
         if not len(rows):
-            return None, rows, 0.0
+            return Closer(rows, np.zeros(0, bool), np.ones(len(x), bool), None, 0.0)
         store, which = Store(work / case.folder), f"closer {zlib.crc32(rows.tobytes()):08x}"
-        done, began = store.outcomes(which), time.perf_counter()
+        done = store.outcomes(which)
+        bare = done.pop("bare", None)
+        whole = bare is not None
         found = evaluate_adaptive(
             defence,
             classifier,
             x[rows],
             y[rows],
             threat,
-            effort=replace(EFFORTS["default"], curve=()),
+            effort=effort,
             done=done,
             store=lambda key, outcome: store.keep(outcome, key, which),
             progress=console.say,
         )
+        tried, gradients = allowance([*found.outcomes.values(), *found.doubled.values()])
+        if bare is None:
+            images, labels = placed(classifier, x, y)
+            bare = run_baseline(
+                classifier, images, labels, threat, effort, 0, tried=tried, gradients=gradients
+            )
+            store.keep(bare, "bare", which)
     taken = store.folder(which) / "seconds"
-    if not taken.exists() or "baseline" not in done:  # what was cut off is counted from where it went on
+    if not taken.exists() or not whole:  # of what was cut off, the time since it went on
         taken.write_text(f"{time.perf_counter() - began:.1f}")
-    return found, rows, float(taken.read_text()) / 3600
+    moved = float((found.first & ~found.both).sum()) / len(standing)
+    return Closer(rows, found.worst, bare.robust, moved, float(taken.read_text()) / 3600)
 
 
 def percent(of: Json | None, *, signed: bool = False) -> str:
@@ -180,16 +207,14 @@ def adaptive(case: Case, work: Path, results: Json) -> tuple[list[str], float]:
     }
     strongest = min(left, key=lambda name: left[name])
     if case.effort == "quick":
-        more, rows, spent = closer(case, work, standing)
-        effort, hours = f"{effort}; default on the {len(rows)} left", hours + spent
+        more = closer(case, work, standing)
+        effort, hours = f"{effort}; default on the {len(more.rows)} left", hours + more.hours
+        standing[more.rows] = more.worst
+        undefended, moved = undefended & more.undefended, more.moved
         # What the quick effort says of itself does not hold of the one that came after; its curve stands.
         flags = [flag for flag in flags if "remain even at" in flag]
-        moved = 0.0
-        if more is not None:
-            standing[rows], undefended[rows] = more.worst, undefended[rows] & more.undefended
-            moved = float((more.first & ~more.both).sum()) / len(standing)
-            if moved > 0.01 + 1e-9:
-                flags.append("not converged")
+        if moved is not None and moved > 0.01 + 1e-9:
+            flags.append("not converged")
     gain = paired_difference(standing, undefended).to_dict()
     flagged = [one["name"] for one in cell["checklist"] if one["flag"]]
     row = [

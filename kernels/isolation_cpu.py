@@ -82,9 +82,12 @@ def isolation_scores(
         raise TypeError(f"values must be float32 (N, L), got {values.dtype} {values.shape}.")
     if not 1 <= sample <= len(points) or trees < 1:
         raise ValueError(f"trees are grown on 1 to {len(points)} points, got {trees} on {sample}.")
-    first, last = points.min() + features.min(initial=0), points.max() + features.max(initial=0)
+    first, last = min(points.min(), features.min()), points.max() + features.max()
     if first < 0 or last >= values.shape[1]:
-        raise ValueError(f"points and features reach from {first} to {last} of {values.shape[1]} values.")
+        raise ValueError(
+            f"points and features are at least 0 and reach at most to value {values.shape[1] - 1}, got "
+            f"{first} and {last}."
+        )
     taken = permutations(len(points), seed, count=trees)[:, :sample]
     path = average_path(sample)
     deepest = math.ceil(math.log2(max(sample, 2)))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from spatialstats.attacks.losses import lead
 from spatialstats.defence.masked import MaskedModel
 
-__all__ = ["certified_places", "hidden_places", "refuse_broken_places", "unshaken"]
+__all__ = ["certified_places", "hidden_places", "refuse_broken_at", "refuse_broken_places", "unshaken"]
 
 
 def certified_places(
@@ -104,15 +104,20 @@ def refuse_broken_places(
     wrong = []
     for row in broken.nonzero()[:, 0].tolist():
         at = changed[row].nonzero()
-        if not len(at):
-            continue  # it was wrong as it was, or its answer is drawn
+        if not len(at):  # the same image was right before
+            at = torch.zeros(1, 2, dtype=torch.int64)
         low, high = at.amin(0), at.amax(0)
         top, left = (high - side + 1).clamp_min(0).tolist()
         bottom, right = low.tolist()
         if bool(proven[row, top : bottom + 1, left : right + 1].any()):
             wrong.append(row)
-    if wrong:
+    refuse_broken_at(torch.tensor(wrong))
+
+
+def refuse_broken_at(rows: torch.Tensor) -> None:
+    """Stop if there are rows of images that were broken at certified places; see `refuse_broken_places`."""
+    if len(rows):
         raise RuntimeError(
-            f"images {wrong[:5]} were broken by a patch at a place that is certified: the model's prediction "
-            "of a masked image must be a function of that image alone."
+            f"images {rows[:5].tolist()} were broken by a patch at a place that is certified: the model's "
+            "prediction of a masked image must be a function of that image alone."
         )

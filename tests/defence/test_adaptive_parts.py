@@ -27,6 +27,7 @@ from spatialstats.defence.adaptive.screening import screen, spread
 from spatialstats.defence.adaptive.suite import ATTACKS, CLIMBS, run_attack_on, why_not
 from spatialstats.defence.adaptive.target import Target
 from spatialstats.defence.blind_maps import Gradient
+from spatialstats.defence.certified_places import refuse_broken_places
 from spatialstats.defence.neutralized import NeutralizedModel
 from spatialstats.defence.prior import Fixed
 from spatialstats.defence.rivals.plain import Undefended
@@ -283,7 +284,7 @@ def test_a_screening_is_shared_and_counted_once(x: torch.Tensor) -> None:
 
 
 class HalfBlind(Undefended):
-    """A model that does not look at the left five columns, and a defence that proves what follows from it."""
+    """A model that does not look at the left five columns, and a defence that proves what it is told to."""
 
     def __init__(self, places=None) -> None:
         model = Plane()
@@ -294,36 +295,107 @@ class HalfBlind(Undefended):
     def certified_places(self, x, y, sides):
         found = torch.zeros(len(x), 9 - sides[0], 9 - sides[1], dtype=torch.bool)
         found[:, :, : 6 - sides[1]] = True
-        return found if self.places is None else self.places.expand_as(found)
+        return found if self.places is None else self.places.expand(len(x), -1, -1)
+
+    def sure_images(self) -> torch.Tensor:
+        """Four images that no 2x2 patch breaks, so that all that is claimed of them is true."""
+        sign = self.model.module.weight.detach().sign()
+        return torch.stack([0.5 + 0.5 * side * sign for side in (1, -1, 1, -1)])
 
 
-def test_places_that_are_proven_harmless_are_not_climbed(x: torch.Tensor) -> None:
-    defence, threat = HalfBlind(), Threat.parse("patch:2x2")
-    classifier = defence.model
-    y = torch.from_numpy(classifier.predict(x))
-    job = job_of(defence, classifier, x, "patch:2x2", replace(EFFORT, places=30))
-    found = screen(job.target, x, y, threat, job.effort, job.right)
-    assert found.counts.tolist() == [21] * 4
-    assert bool(found.open.all())
-    assert (found.corners[:, :21, 1] >= 4).all()
-    assert found.tried.tolist() == [49 + 1] * 4  # every place is tried, and puts the proofs to the test
-    bare = Target(Undefended(classifier), classifier, 4, draws=1, seed=0)
-    everywhere = screen(bare, x, y, threat, replace(EFFORT, places=1), job.right)
-    assert torch.equal(everywhere.corners[:, 0], found.corners[:, 0])
+def test_climbs_begin_at_places_that_are_not_proven_and_nowhere_else() -> None:
+    places = torch.zeros(4, 7, 7, dtype=torch.bool)
+    places[0, :, :4] = True
+    places[1] = True
+    places[2] = True
+    places[2, 3, 3] = places[2, 3, 4] = False
+    defence, threat, effort = HalfBlind(places), Threat.parse("patch:2x2"), replace(EFFORT, places=30)
+    x = defence.sure_images()
+    job = job_of(defence, defence.model, x, "patch:2x2", effort)
+    found = screen(job.target, x, job.y, threat, effort, job.right)
+    assert found.counts.tolist() == [21, 0, 2, 30]
+    assert found.open.tolist() == [True, False, True, True]
+    assert found.tried.tolist() == [49 + 1] * 4  # every place is tried
+    for k, one in enumerate(job.rounds()):
+        for row in one.given.nonzero()[:, 0].tolist():
+            assert not places[row][tuple(found.corners[row, k])]
     for name in ATTACKS:
-        one = run_attack_on(name, defence, classifier, x, y, threat, replace(EFFORT, places=30, steps=2), 1)
-        assert one.gradients.max() <= 21 * 2 * 2 + 1  # 21 starts, and no more
-        assert ("proven" in one.setting) == (name in CLIMBS and one.ran)
+        made = run_attack_on(name, defence, defence.model, x, job.y, threat, effort, 1)
+        assert made.robust.all()
+        if name in CLIMBS and made.ran:
+            assert made.gradients.tolist() == [21 * 6, 0, 2 * 6, 30 * 6]
+            assert made.setting["proven"] == 1
+    bare = Target(Undefended(defence.model), defence.model, 4, draws=1, seed=0)
+    everywhere = screen(bare, x, job.y, threat, replace(EFFORT, places=1), job.right)
+    assert torch.equal(everywhere.corners[3, 0], found.corners[3, 0])
 
 
-def test_an_image_whose_free_places_lie_between_those_tried_is_still_attacked(x: torch.Tensor) -> None:
-    places = torch.ones(1, 7, 7, dtype=torch.bool)
-    places[0, 1, 4] = places[0, 2, 5] = False
-    defence, effort = HalfBlind(places), replace(EFFORT, stride=3)
+def test_free_places_between_those_that_were_screened_are_climbed_too() -> None:
+    defence, effort = HalfBlind(), replace(EFFORT, stride=3, places=4)
+    weight = defence.model.module.weight
+    weight.data[:] = 0
+    weight.data[:, 2, 5] = 1  # the model looks at one pixel, which no place of the grid of threes holds
+    there = torch.ones(1, 7, 7, dtype=torch.bool)
+    there[0, 1:3, 4:6] = False
+    defence.places = there
+    x = torch.full((2, 3, 8, 8), 0.6)
     job = job_of(defence, defence.model, x, "patch:2x2", effort)
     found = screen(job.target, x, job.y, job.threat, effort, job.right)
-    assert found.counts.tolist() == [2] * 4
-    assert found.corners[0, :2].tolist() == [[1, 4], [2, 5]]
+    assert found.counts.tolist() == [4, 4]
+    assert {tuple(at) for at in found.corners[0].tolist()} == {(1, 4), (1, 5), (2, 4), (2, 5)}
+    made = run_attack_on("white-box", defence, defence.model, x, job.y, job.threat, effort, 1)
+    assert not made.robust.any()
+    # One free place on the grid, and more beside it: the others are climbed as well.
+    there[0, 3, 3] = False
+    assert screen(job.target, x, job.y, job.threat, effort, job.right).counts.tolist() == [4, 4]
+
+
+def test_places_near_to_chosen_ones_come_in_their_order() -> None:
+    places = torch.stack(torch.meshgrid(torch.arange(3), torch.arange(3), indexing="ij"), -1).view(-1, 2)
+    margins = torch.tensor([[9.0, 8, 7, 6, -5, -4, 5, 4, -3]])
+    chosen = spread(margins, places, 4)[0]
+    assert (3 * chosen[:, 0] + chosen[:, 1]).tolist() == [4, 5, 8, 7]
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_a_broken_image_is_refused_exactly_where_a_certified_place_holds_its_change(side: int) -> None:
+    draw = torch.Generator().manual_seed(side)
+    seen = set()
+    for _ in range(200):
+        proven = torch.rand(1, 7 - side, 7 - side, generator=draw) < 0.2
+        at = torch.randint(0, 7 - side, (2,), generator=draw).tolist()
+        x, inside = torch.zeros(1, 1, 6, 6), torch.zeros(1, 1, 6, 6)
+        inside[:, :, at[0] : at[0] + side, at[1] : at[1] + side] = 1
+        x_adv = inside * (torch.rand(1, 1, 6, 6, generator=draw) < 0.4)
+        wanted = False
+        for i, j in proven[0].nonzero().tolist():
+            rest = x_adv.clone()
+            rest[:, :, i : i + side, j : j + side] = 0
+            wanted |= not rest.any()
+        if not x_adv.any():
+            continue
+        refuse_broken_places(proven, x, x_adv, torch.tensor([False]), side)
+        seen.add(wanted)
+        if wanted:
+            with pytest.raises(RuntimeError, match="certified"):
+                refuse_broken_places(proven, x, x_adv, torch.tensor([True]), side)
+        else:
+            refuse_broken_places(proven, x, x_adv, torch.tensor([True]), side)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("dear", [False, True])
+def test_the_screening_shows_proven_places_to_the_defence_itself(dear: bool, x: torch.Tensor) -> None:
+    liar = HalfBlind()
+    near = (x - 0.5) * 0.05 + 0.5
+    worst = job_of(liar, liar.model, near, "patch:2x2")
+    found = screen(worst.target, near, worst.y, worst.threat, EFFORT, worst.right)
+    liar.places = torch.ones(4, 7, 7, dtype=torch.bool)
+    liar.places[torch.arange(4), found.corners[:, 0, 0], found.corners[:, 0, 1]] = False  # but the worst
+    job = job_of(liar, liar.model, near, "patch:2x2")
+    job.target.cost = 100.0 if dear else 1.0
+    with pytest.raises(RuntimeError, match="at a place that is certified"):
+        screen(job.target, near, job.y, job.threat, EFFORT, job.right)
 
 
 @pytest.mark.parametrize("name", ["noise", "screening", "square"])

@@ -174,6 +174,8 @@ def test_what_would_read_beyond_the_values_is_refused() -> None:
         (values.astype(float), points, features, 4, 1, 0),
         (values, points, features + 1, 4, 1, 0),
         (values, points, features - 1, 4, 1, 0),
+        (values, points + 1, features - 1, 4, 1, 0),
+        (values, points - 1, features + 1, 4, 1, 0),
         (values, points, features, 5, 1, 0),
         (values, points, features, 0, 1, 0),
         (values, points, features, 4, 0, 0),

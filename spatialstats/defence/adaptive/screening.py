@@ -11,6 +11,7 @@ from spatialstats.attacks.patch import window
 from spatialstats.defence.adaptive.effort import Effort
 from spatialstats.defence.adaptive.target import DEAR, Target
 from spatialstats.defence.adaptive.threat import Threat
+from spatialstats.defence.certified_places import refuse_broken_at
 
 __all__ = ["Screened", "screen"]
 
@@ -108,10 +109,18 @@ def screen(
     asked[rows] = (slope > 0).to(x)
     margins = x.new_full((len(x), len(places)), torch.inf)
     best, lowest = x.clone(), x.new_full((len(x),), torch.inf)
+    proven = proven_places(target, x, y, rows, side)
+    shut = None if proven is None else proven[:, places[:, 0], places[:, 1]]
+
+    def patched(index: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
+        return torch.where(window(x[index], corner.expand(len(index), 2), side), asked[index], x[index])
+
     for k, corner in enumerate(places if len(rows) else ()):
-        tried = torch.where(window(x[rows], corner.expand(len(rows), 2), side), asked[rows], x[rows])
+        tried = patched(rows, corner)
         if deployed:
             found = target.margins(tried, rows, y[rows], draws=1)
+            if shut is not None:
+                refuse_broken_at(rows[(found < 0) & shut[rows, k]])
         else:
             target.count(rows)
             with torch.no_grad():
@@ -120,12 +129,13 @@ def screen(
         margins[rows, k] = found
         better = found < lowest[rows]
         best[rows[better]], lowest[rows[better]] = tried[better], found[better]
-    proven, counts = None, torch.full((len(x),), min(effort.places, len(places)), device=x.device)
-    some = target.defence.certified_places(x[rows], y[rows], (side, side))
-    if some is not None:
-        proven = torch.zeros(len(x), *some.shape[1:], dtype=torch.bool, device=x.device)
-        proven[rows] = some
-        shut = proven[:, places[:, 0], places[:, 1]]
+    counts = torch.full((len(x),), min(effort.places, len(places)), device=x.device)
+    if shut is not None and proven is not None:
+        if not deployed:  # the worst of the proven places is shown to the defence itself
+            some = shut.any(1).nonzero()[:, 0]
+            worst = margins[some].masked_fill(~shut[some], torch.inf).argmin(1)
+            if len(some):
+                refuse_broken_at(some[target.margins(patched(some, places[worst]), some, y[some]) < 0])
         margins[shut], counts = torch.inf, counts.clamp_max((~shut).sum(1))
     chosen = spread(margins, places, effort.places)
     if proven is not None:
@@ -134,15 +144,40 @@ def screen(
     return Screened(chosen, counts, asked, best, lowest, deployed, len(places), proven, right.clone(), *spent)
 
 
+def proven_places(
+    target: Target, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, side: int
+) -> torch.Tensor | None:
+    """bool (N, H - s + 1, W - s + 1): certified places of some rows, nowhere else; None without proofs."""
+    some = target.defence.certified_places(x[rows], y[rows], (side, side))
+    if some is None:
+        return None
+    proven = torch.zeros(len(x), *some.shape[1:], dtype=torch.bool, device=x.device)
+    proven[rows] = some
+    return proven
+
+
 def with_off_grid(
     chosen: torch.Tensor, counts: torch.Tensor, free: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Places of images whose free places (N, H - s + 1, W - s + 1) all lie between those that were tried."""
-    chosen, counts = chosen.clone(), counts.clone()
-    for row in ((counts == 0) & free.flatten(1).any(1)).nonzero()[:, 0].tolist():
-        there = free[row].nonzero()
-        there = there[torch.linspace(0, len(there) - 1, min(len(there), chosen.shape[1])).long()]
-        chosen[row, : len(there)], counts[row] = there, len(there)
+    """Fill up starts (N, K, 2), of which the first `counts` are free, with free places between those tried.
+
+    Parameters
+    ----------
+    chosen, counts : Tensor
+        See `Screened`.
+    free : Tensor of bool, (N, H - s + 1, W - s + 1)
+        Places where nothing is proven.
+    """
+    chosen, counts, most = chosen.clone(), counts.clone(), chosen.shape[1]
+    short = counts < free.flatten(1).sum(1).clamp_max(most)
+    for row in short.nonzero()[:, 0].tolist():
+        have = int(counts[row])
+        rest = free[row].clone()
+        rest[chosen[row, :have, 0], chosen[row, :have, 1]] = False
+        there = rest.nonzero()
+        more = min(len(there), most - have)
+        there = there[torch.linspace(0, len(there) - 1, more).long()]
+        chosen[row, have : have + more], counts[row] = there, have + more
     return chosen, counts
 
 
@@ -154,7 +189,8 @@ def spread(margins: torch.Tensor, places: torch.Tensor, count: int) -> torch.Ten
     kept = torch.zeros_like(margins, dtype=torch.bool)
     for _ in range(count):
         # Places too near to a chosen one come last, in their order; chosen ones never again.
-        free = torch.where(torch.isinf(left), margins.clamp_max(1e6) + 1e9, left).masked_fill(kept, torch.inf)
+        later = margins.double().clamp_max(1e6) + 1e9
+        free = torch.where(torch.isinf(left), later, left.double()).masked_fill(kept, torch.inf)
         at = free.argmin(1)
         chosen.append(places[at])
         kept.scatter_(1, at[:, None], True)

@@ -20,6 +20,7 @@ __all__ = ["Target", "Value", "placed"]
 Value = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor | None]]
 """Of images (M, C, H, W) and their rows: what is climbed (M,), and logits if those are the deployed ones."""
 ROWS_AT_ONCE = 64
+FILLED = 7  # times as many images of a dear defence where no gradient is kept
 OFTEN, SELDOM, DEAR = 1, 5, 4  # how often the deployed prediction is asked for, and from what cost on seldom
 
 
@@ -143,8 +144,8 @@ class Target:
         self.count(rows)
         with torch.no_grad():
             self._fresh()
-            # Without gradients more fit, and the micro-batches of a masked model are filled.
-            size = self.size if self.cost <= DEAR else min(self.classifier.batch_size, 4 * self.size + 3)
+            # One image's masks would leave a micro-batch of a dear defence half empty.
+            size = self.size if self.cost <= DEAR else min(self.classifier.batch_size, FILLED * self.size)
             parts = [self.defence(part) for part in x.split(size)]
             return torch.cat(parts) if parts else x.new_zeros(0, 1)
 

@@ -39,8 +39,9 @@ def cell_sentence(cell: Json) -> str:
     )
     if cell["certified"] is not None:
         proven = cell["certified"]
+        where = "" if proven["placements"] == 1 else ", of patches off the kept region"
         text += (
-            f" Certified, so that no attack within the threat can change them: "
+            f" Certified, so that no attack within the threat{where} can change their answer: "
             f"{percent(proven['certified'])} of {proven['certified']['n']} images."
         )
     text += f" An attack that did not know of it leaves {percent(static['static'])}"
