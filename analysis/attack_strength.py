@@ -1,15 +1,15 @@
 """Our PGD, APGD and Square against torchattacks' and foolbox's: robust accuracy at one budget.
 
-    python analysis/attack_strength.py --first 5000 --n 512 --out docs/attack_strength.json --docs
+    python analysis/attack_strength.py --first 5000 --n 512 --models cifar10-0,cifar10-masked,cifar10-robust
 
 Same undefended model, same test images, same number of gradients or queries, no restart.
 The budgets are small, so that accuracy is not 0 and a weak attack shows.  torchattacks' APGD counts
 its first gradient apart, and its Square its first query, so they get one fewer.  Every finished row is
 in the JSON file and is not computed again: the script may be stopped at any time.  torchattacks' Square draws
-the same squares for all images of a batch, so that one seed of it says little; files of other seeds are
-pooled with
+the same squares for all images of a batch, so that one seed of it says little; files of other seeds
+(``--seed 1 --only Square --out strength_1.json``) are pooled into the page with
 
-    python analysis/attack_strength.py --out strength.json --pool strength_1.json strength_2.json
+    python analysis/attack_strength.py --out docs/attack_strength.json --pool strength_1.json ... --docs
 """
 
 from __future__ import annotations

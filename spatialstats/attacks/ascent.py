@@ -110,7 +110,9 @@ def ascend(
         better = value > top_value
         top[better], top_gradient[better], top_value[better] = x[better], gradient[better], value[better]
         rises += (value > value_before) & (step > 0)
-        value_before = value
+        # The first value counts as 0, as in the authors' code, so that a loss below 0 halves its step at the
+        # first checkpoint: with few steps that is the stronger attack.
+        value_before = value if step else torch.zeros_like(value)
         if step in marks:
             rare = rises < rho * (step - last_mark)
             still = ~halved & (top_value <= top_at_mark)

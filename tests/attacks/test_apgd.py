@@ -103,6 +103,27 @@ def test_a_step_is_halved_where_the_value_swings() -> None:
     assert len(seen) == 60
 
 
+@pytest.mark.parametrize(("first", "halved"), [(-10.0, True), (10.0, False)])
+def test_a_value_below_0_that_rises_halves_its_step_at_the_first_checkpoint(
+    first: float, halved: bool
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def passes(x: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        seen.append(x.clone())
+        sign = 1 - 2 * (len(seen) % 2 == 0)  # there and back, so that no edge stops a step
+        value = torch.full((1,), first + len(seen))
+        return sign * torch.ones_like(x), value, torch.ones(1)
+
+    start = torch.full((1, 1, 1, 1), 0.5)
+    ascend(passes, start, Box.around(start, 0.1), 10)
+    assert min(checkpoints(10)) == 2
+    x = [float(at) for at in seen[:4]]
+    size = 0.1 if halved else 0.2
+    straight = min(x[2] + size, 0.6)
+    assert x[3] == pytest.approx(min(x[2] + 0.75 * (straight - x[2]) + 0.25 * (x[2] - x[1]), 0.6), abs=1e-6)
+
+
 def test_rows_climb_by_themselves() -> None:
     """Each row has its own step: a row that is done early leaves the others as they would be alone."""
     goals = torch.tensor([0.1, 0.45, 0.93])[:, None, None, None]
