@@ -3,6 +3,7 @@
     python analysis/defence_tables.py --work runs/defences            # what is missing is run
     python analysis/defence_tables.py --work runs/defences --docs     # into docs/defences_worst_case.md
     python analysis/defence_tables.py --work runs/defences --only 0 2 # some cases of the list
+    python analysis/defence_tables.py --work runs/defences --factorial --docs   # and analysis/factorial.py
 
 Each case is one `spatialstats defend` on the whole test set of CIFAR-10 (`spatialstats fetch cifar10`), in
 its own folder with its own report; one that was cut off goes on, one that is done is read.  With ``--docs``
@@ -19,6 +20,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import subprocess
+import sys
 import time
 import zlib
 from dataclasses import dataclass, replace
@@ -277,6 +280,7 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="+", choices=range(len(CASES)), default=range(len(CASES)))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--docs", action="store_true", help=f"write the tables into docs/{PAGE.name}")
+    parser.add_argument("--factorial", action="store_true", help="then the factorial, in WORK/factorial")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     found: dict[str, Json] = json.loads(KEPT.read_text()) if options.docs and KEPT.exists() else {}
@@ -288,6 +292,14 @@ def main() -> None:
     if options.docs:
         KEPT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
         write_numbers(PAGE, COMMAND, text)
+    if options.factorial:
+        command = [
+            sys.executable,
+            str(ROOT / "analysis" / "factorial.py"),
+            "--work",
+            options.work / "factorial",
+        ]
+        subprocess.run([*command, *(["--docs"] if options.docs else [])], check=True)
 
 
 if __name__ == "__main__":
