@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from spatialstats.attacks.losses import lead
+from spatialstats.defence.cover import hidden
 from spatialstats.defence.masked import MaskedModel
 
-__all__ = ["certified_places", "hidden_places", "refuse_broken_at", "refuse_broken_places", "unshaken"]
+__all__ = ["certified_places", "refuse_broken_at", "refuse_broken_places", "unshaken"]
 
 
 def certified_places(
@@ -38,23 +38,21 @@ def certified_places(
     torch.Tensor
         bool (N, H - h + 1, W - w + 1), by top left pixels.
 
+    Raises
+    ------
+    InputError
+        If the patch does not fit the images.
+
     References
     ----------
     Xiang et al., *PatchCleanser*, USENIX Security 2022, theorem 1, for whole images.
     """
-    hidden = hidden_places(masked.cover, sides).to(x.device)
-    if not bool(hidden.any()) or not len(x):
-        return torch.zeros(len(x), *hidden.shape[1:], dtype=torch.bool, device=x.device)
+    whole = hidden(masked.cover, sides).to(x.device)
+    if not bool(whole.any()) or not len(x):
+        return torch.zeros(len(x), *whole.shape[1:], dtype=torch.bool, device=x.device)
     with torch.no_grad():
         trusted = unshaken(masked, x, y)
-    return (trusted.float() @ hidden.flatten(1).float()).view(len(x), *hidden.shape[1:]) > 0
-
-
-def hidden_places(cover: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
-    """bool (M, H - h + 1, W - w + 1): places of a patch that masks (M, H, W) hide whole."""
-    if any(side > n for side, n in zip(sides, cover.shape[1:], strict=True)):
-        return torch.zeros(len(cover), 0, 0, dtype=torch.bool)
-    return (-F.max_pool2d(-cover[:, None].float(), sides, stride=1)[:, 0]).bool()
+    return (trusted.float() @ whole.flatten(1).float()).view(len(x), *whole.shape[1:]) > 0
 
 
 def unshaken(masked: MaskedModel, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -103,13 +101,12 @@ def refuse_broken_places(
     changed = (x != x_adv).any(1)
     wrong = []
     for row in broken.nonzero()[:, 0].tolist():
-        at = changed[row].nonzero()
-        if not len(at):  # the same image was right before
-            at = torch.zeros(1, 2, dtype=torch.int64)
-        low, high = at.amin(0), at.amax(0)
-        top, left = (high - side + 1).clamp_min(0).tolist()
-        bottom, right = low.tolist()
-        if bool(proven[row, top : bottom + 1, left : right + 1].any()):
+        at, holding = changed[row].nonzero(), proven[row]
+        if len(at):  # an image that was not changed was right before: every place holds that
+            top, left = (at.amax(0) - side + 1).clamp_min(0).tolist()
+            bottom, right = at.amin(0).tolist()
+            holding = holding[top : bottom + 1, left : right + 1]
+        if bool(holding.any()):
             wrong.append(row)
     refuse_broken_at(torch.tensor(wrong))
 

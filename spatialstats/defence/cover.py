@@ -7,7 +7,7 @@ import torch
 from spatialstats.defence.blind_windows import intervals
 from spatialstats.errors import InputError
 
-__all__ = ["mask_cover", "placements", "spaced", "uncovered"]
+__all__ = ["hidden", "mask_cover", "placements", "spaced", "uncovered"]
 
 Size = tuple[int, int]
 
@@ -89,9 +89,15 @@ def placements(shape: Size, patch: int | Size, keep: torch.Tensor | None = None)
 
 def uncovered(masks: torch.Tensor, patch: int | Size, keep: torch.Tensor | None = None) -> int:
     """Number of allowed placements that no mask hides whole; 0 for a cover."""
+    return int(
+        (placements((masks.shape[1], masks.shape[2]), patch, keep) & ~hidden(masks, patch).any(0)).sum()
+    )
+
+
+def hidden(masks: torch.Tensor, patch: int | Size) -> torch.Tensor:
+    """bool (M, H - p + 1, W - q + 1): the placements of a patch that each of masks (M, H, W) hides whole."""
     sides = _sides((masks.shape[1], masks.shape[2]), patch)
-    whole = -torch.nn.functional.max_pool2d(-masks[:, None].float(), sides, stride=1)[:, 0]
-    return int((placements((masks.shape[1], masks.shape[2]), patch, keep) & ~whole.bool().any(0)).sum())
+    return -torch.nn.functional.max_pool2d(-masks[:, None].float(), sides, stride=1)[:, 0] > 0
 
 
 def _sides(shape: Size, patch: int | Size) -> Size:

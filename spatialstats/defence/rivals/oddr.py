@@ -178,18 +178,15 @@ def biggest_clusters(outlying: np.ndarray, corners: np.ndarray, side: int, count
     count : int
         Clusters that are kept.
     """
+    from scipy.sparse.csgraph import connected_components
+
     chosen = np.zeros(len(outlying), bool)
     where = np.flatnonzero(outlying)
     if len(where) == 0:
         return chosen
-    rows, cols = corners[where].T
-    near = (np.abs(rows[:, None] - rows) < side) & (np.abs(cols[:, None] - cols) < side)
-    labels, before = np.arange(len(where)), np.full(len(where), -1)
-    while not np.array_equal(labels, before):  # until each has the number of its cluster's first fragment
-        before = labels
-        labels = np.where(near, labels, len(where)).min(1)
-        labels = labels[labels]
-    order = np.argsort(-np.bincount(labels), kind="stable")[:count]
+    apart = np.abs(corners[where, None] - corners[where]).max(2)
+    labels = connected_components(apart < side, directed=False)[1]
+    order = np.argsort(-np.bincount(labels), kind="stable")[:count]  # labels are in order of first appearance
     chosen[where[np.isin(labels, order)]] = True
     return chosen
 
