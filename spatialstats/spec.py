@@ -9,11 +9,29 @@ from typing import Any, TypeVar
 
 from spatialstats.errors import InputError, unknown
 
-__all__ = ["OTSU", "build", "parse", "rule_text", "threshold_rule"]
+__all__ = ["OTSU", "build", "parse", "rule_text", "separated", "threshold_rule"]
 
 Made = TypeVar("Made")
 TRUTH = {"true": True, "false": False}
 OTSU = "otsu"  # the threshold rule that needs no number
+
+
+def separated(text: str) -> list[str]:
+    """The parts of a text between commas that no bracket encloses, stripped; empty ones are left out.
+
+    Examples
+    --------
+    >>> separated("oddr, neutralize(locator=frequency, fill=blur(sigma=3))")
+    ['oddr', 'neutralize(locator=frequency, fill=blur(sigma=3))']
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
 def parse(kind: str, spec: str) -> tuple[str, dict[str, Any]]:
@@ -40,12 +58,10 @@ def parse(kind: str, spec: str) -> tuple[str, dict[str, Any]]:
     if match is None:
         raise InputError(f"{kind} is written name or name(key=value, ...), got {spec!r}.")
     parameters: dict[str, Any] = {}
-    for part in re.split(r",(?![^(\[]*[)\]])", match[2] or ""):
-        if not part.strip():
-            continue
+    for part in separated(match[2] or ""):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not (equals and key.isidentifier() and value):
-            raise InputError(f"a parameter is written key=value, got {part.strip()!r} in {spec!r}.")
+            raise InputError(f"a parameter is written key=value, got {part!r} in {spec!r}.")
         parameters[key] = _value(value)
     return match[1], parameters
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,7 @@ from spatialstats.cli.options import (
     refuse_settings,
     stopped,
 )
+from spatialstats.spec import separated
 
 EXAMPLES = """
 **Examples**
@@ -129,8 +129,7 @@ def defend(
 
 
 def listed(given: list[str] | None) -> tuple[str, ...] | None:
-    """Specifications, separated by commas outside of brackets."""
+    """Specifications, separated by commas outside of brackets; one that is given twice counts once."""
     if not given:
         return None
-    parts = [part.strip() for text in given for part in re.split(r",(?![^(]*\))", text)]
-    return tuple(part for part in parts if part)
+    return tuple(dict.fromkeys(part for text in given for part in separated(text)))

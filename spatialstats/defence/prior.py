@@ -78,6 +78,11 @@ class PerClass(Locator):
         _check(self.class_masks, 3, "(K, H, W)")
 
     @property
+    def spec(self) -> str:
+        """See `Locator.spec`: the same name as one mask for all, by another parameter."""
+        return f"{self.name}(per_class=true)"
+
+    @property
     def knowledge(self) -> Knowledge:
         """See `Locator.knowledge`: the prediction is read from the image, the masks are not."""
         return PRIOR

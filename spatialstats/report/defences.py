@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from spatialstats import __version__
 from spatialstats.defence.adaptive.suite import LABELS
-from spatialstats.engine.defences.words import by_threat
+from spatialstats.engine.defences.words import by_threat, known
 from spatialstats.engine.files import read_arrays
 from spatialstats.engine.job import DEFENCES, read_results
 from spatialstats.report import defence_charts, page, text
@@ -95,14 +95,13 @@ def threat_parts(number: int, cells: list[Json]) -> dict[str, Any]:
 
 def cell_parts(number: int, cell: Json, folder: Path) -> dict[str, Any]:
     """One defence against one threat, as finished strings."""
-    static, adaptive, knowledge = cell["static"], cell["adaptive"], cell["knowledge"]
-    known = f"RoI {knowledge['roi']}, RoA {knowledge['roa']}" + (", labels" if knowledge["labels"] else "")
+    static, adaptive = cell["static"], cell["adaptive"]
     return {
         "id": f"cell-{number}",
         "title": f"{cell['label']} against {cell['threat_text']}",
         "spec": cell["spec"],
         "sentence": cell["sentence"],
-        "knowledge": known,
+        "knowledge": known(cell),
         "deployable": cell["deployable"],
         "ours": ", ".join(cell["ours"]),
         "flags": adaptive["flags"],
@@ -178,12 +177,11 @@ def attack_rows(adaptive: Json) -> list[dict[str, Any]]:
     for name, one in adaptive["attacks"].items():
         if one["skipped"]:
             continue
-        again, clean = adaptive["doubled"].get(name), adaptive["clean"]
-        said = shown(one["robust_accuracy"])
-        more = ""
-        if again:
-            # The doubled attack goes at what resisted everything; the others count as they are unattacked.
-            more = text.count(round(clean["n"] * (clean["value"] - again["robust_accuracy"]["value"])))
+        again, said, more = adaptive["doubled"].get(name), shown(one["robust_accuracy"]), ""
+        if again and not adaptive["randomized"]:
+            # The doubled attack goes at what had resisted everything; the others count as broken.
+            before = adaptive["worst_case_before_doubling"]
+            more = text.count(round(before["n"] * (before["value"] - again["robust_accuracy"]["value"])))
         rows.append(
             {
                 "label": LABELS.get(name, name),

@@ -188,9 +188,26 @@ def test_a_weak_budget_is_flagged_by_its_double(x: torch.Tensor) -> None:
         Undefended(classifier), classifier, near, y, "linf:0.0008", effort=effort, attacks=("square",)
     )
     lower = [one.robust.mean() for one in result.doubled.values()]
-    assert result.moved == pytest.approx(result.first.mean() - min(lower[0], result.first.mean()))
+    assert result.moved == pytest.approx(result.first.mean() - lower[0])
+    assert result.moved > 0.01
     assert result.converged == (result.moved <= 0.01)
     assert ("not converged" in " ".join(result.flags)) == (not result.converged)
+
+
+def test_twice_the_budget_of_a_patch_begins_elsewhere(x: torch.Tensor) -> None:
+    """A patch is climbed from the asked colours, then from random ones at the same places."""
+    classifier = Classifier(Plane(), batch_size=4)
+    once, again = (
+        next(job_of(Undefended(classifier), classifier, x, "patch:3x3", effort).rounds())
+        for effort in (EFFORT, EFFORT.doubled())
+    )
+    assert once.loss != again.loss
+    assert once.inside is not None
+    assert again.inside is not None
+    assert torch.equal(once.inside, again.inside)
+    changed = (once.start != again.start).any(1, keepdim=True)
+    assert changed.any()
+    assert not (changed & ~once.inside).any()
 
 
 def test_a_decoy_is_one_part_of_the_budget(x: torch.Tensor) -> None:

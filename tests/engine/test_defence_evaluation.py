@@ -31,11 +31,12 @@ from spatialstats.engine.defences.static import located, static_rows
 from spatialstats.engine.defences.store import Store
 from spatialstats.engine.defences.units import certifier
 from spatialstats.engine.defences.words import headline
+from spatialstats.engine.files import read_arrays
 from spatialstats.engine.progress import Silent
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
 from spatialstats.report.defence_figures import write_defence_figures
-from spatialstats.report.defences import build_defence_report
+from spatialstats.report.defences import attack_rows, build_defence_report
 
 SETTINGS: dict[str, Any] = {
     "dataset": "in memory",
@@ -98,7 +99,13 @@ def test_no_defended_number_stands_alone(folder: Path) -> None:
     assert neutralized["static"]["blob"] is not None
     assert neutralized["static"]["swapped"] is None  # one mask for every image: nothing to swap
     assert neutralized["certified"] is None
-    assert cleansed["certified"]["certified"]["value"] <= cleansed["adaptive"]["worst_case"]["value"] + 0.5
+    chunks = sorted(folder.glob("units/certified/**/*.npz"))
+    certified = np.concatenate([read_arrays(chunk)["certified"] for chunk in chunks])
+    assert len(certified) == 20
+    worst = np.asarray(cleansed["adaptive"]["images"]["worst"], bool)
+    assert not (certified[: len(worst)] & ~worst).any()
+    assert "(RoI prior, RoA prior)" in neutralized["sentence"]
+    assert "over a blob of equal area" in neutralized["sentence"]
     assert results["headline"].startswith("Too weak to conclude")
     assert results["headline"].count("Against 3x3 patch anywhere,") == 1
 
@@ -205,7 +212,7 @@ def test_cells_that_are_done_are_neither_measured_nor_made_again(
 def cell(threat: str, label: str, worst: float, gain: float) -> dict[str, Any]:
     interval = {"value": worst, "low": worst - 0.1, "high": worst + 0.1}
     adaptive = {"worst_case": interval, "undefended_worst_case": interval, "n": 50, "flags": [],
-                "gain_over_no_defence": {"low": gain}}  # fmt: skip
+                "gain_over_no_defence": {"low": gain, "high": gain + 0.15}}  # fmt: skip
     return {"threat": threat, "threat_text": threat, "label": label, "adaptive": adaptive}
 
 
@@ -223,8 +230,25 @@ def test_the_headline_never_compares_threats() -> None:
     assert "Against patch" in second
     assert "JPEG keeps 30.0 %" in second
     assert "no gain over no defence is shown" in second
+    assert "it costs against no defence, beyond chance" in headline([cell("linf", "JPEG", 0.2, -0.2)], True)
+    harmed = headline([*cells[:2], cell("linf", "oddr", 0.1, -0.2)], conclusive=True)
+    assert "1 of 3 gain over no defence, 1 cost against it, beyond chance, not corrected" in harmed
     # The worst cases of one threat change nothing of what is said of another.
     assert second in headline(cells[2:], conclusive=True)
+
+
+def test_the_report_counts_what_twice_the_budget_broke() -> None:
+    share = {"value": 0.25, "low": 0.1, "high": 0.4}
+    one = {"skipped": None, "robust_accuracy": share, "tried": {"mean": 5}, "gradients": {"mean": 0}}
+    left = {"square": 0.2, "decoy": 0.1}
+    adaptive = {
+        "attacks": dict.fromkeys(("noise", "square", "decoy"), one),
+        "doubled": {name: {"robust_accuracy": share | {"value": value}} for name, value in left.items()},
+        "worst_case_before_doubling": share | {"value": 0.2, "n": 20},
+        "randomized": False,
+    }
+    assert [row["doubled"] for row in attack_rows(adaptive)] == ["", "0", "2"]
+    assert {row["doubled"] for row in attack_rows(adaptive | {"randomized": True})} == {""}
 
 
 def test_a_folder_of_other_settings_is_refused(

@@ -7,7 +7,7 @@ import torch
 from spatialstats.errors import InputError
 from spatialstats.importance import get_importance, list_importance, magnitude
 from spatialstats.importance.integrated_gradients import IntegratedGradients
-from spatialstats.spec import parse
+from spatialstats.spec import parse, separated
 
 
 @pytest.mark.parametrize("name", list_importance())
@@ -83,3 +83,12 @@ def test_smoothing_averages_neighbours_and_keeps_the_mass_inside() -> None:
     np.testing.assert_array_equal(magnitude(point, smoothing=1)[0], wanted)
     flat = np.ones((2, 4, 3), np.float32)
     np.testing.assert_array_equal(magnitude(flat, smoothing=3), flat)
+
+
+def test_commas_in_brackets_of_any_depth_separate_nothing() -> None:
+    deep = "neutralize(fill=blur(sigma=3), locator=frequency(roi=median, windows=(1, 2)))"
+    assert separated(f"oddr, {deep},, jpeg(quality=50)") == ["oddr", deep, "jpeg(quality=50)"]
+    assert parse("a defence", deep)[1] == {
+        "fill": "blur(sigma=3)",
+        "locator": "frequency(roi=median, windows=(1, 2))",
+    }

@@ -87,7 +87,7 @@ class Effort:
         return EFFORTS[name]
 
     def doubled(self) -> Effort:
-        """Twice the steps, queries and draws; restarts begin elsewhere and with the next loss."""
+        """Twice the steps, queries and draws; other starts (a patch: random colours), each with the next loss."""
         return replace(
             self,
             name=f"{self.name} doubled",

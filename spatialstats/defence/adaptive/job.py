@@ -121,19 +121,20 @@ class Job:
         return loss_of(name, self.y[rows], runner_up(self.clean_logits, self.y, 0)[rows])
 
     def rounds(self) -> Iterator[Round]:
-        """The starts: restarts with a loss each, or the worst places of a patch."""
+        """The starts: restarts with a loss each, or the worst places of a patch.
+
+        A patch begins with the colours that the gradient asks for; with twice the budget, at random ones, as
+        the same start would end much where it ended before.
+        """
         if self.threat.norm == "patch":
             for k in range(min(self.effort.places, self.screened.corners.shape[1])):
                 inside = window(self.x, self.screened.corners[:, k], int(self.threat.epsilon))
-                start = torch.where(inside, self.screened.asked, self.x)
-                yield Round(
-                    k,
-                    ("margin", "ce")[(k + self.effort.first_loss) % 2],
-                    Box.windows(self.x, inside),
-                    start,
-                    inside,
-                    self.screened.counts > k,
-                )
+                window_of, loss = Box.windows(self.x, inside), (k + self.effort.first_loss) % 2
+                if self.effort.first_loss:
+                    start = window_of.drawn(derived(self.seed, k))
+                else:
+                    start = torch.where(inside, self.screened.asked, self.x)
+                yield Round(k, ("margin", "ce")[loss], window_of, start, inside, self.screened.counts > k)
             return
         region = self.threat.region(self.x)
         for k in range(self.effort.restarts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["by_threat", "cell_sentence", "headline", "percent"]
+__all__ = ["by_threat", "cell_sentence", "headline", "known", "percent"]
 
 Json = Mapping[str, Any]
 
@@ -21,18 +21,27 @@ def gain(interval: Json) -> str:
     return f"{value} points [{low}, {high}]"
 
 
-def shown_gain(cell: Json) -> bool:
-    """Whether the worst case lies above the undefended model's under as many trials."""
-    low = cell["adaptive"]["gain_over_no_defence"]["low"]
-    return low is not None and low > 0
+def known(cell: Json) -> str:
+    """``RoI prior, RoA prior``: where a defence has its regions from."""
+    knowledge = cell["knowledge"]
+    return f"RoI {knowledge['roi']}, RoA {knowledge['roa']}" + (", labels" if knowledge["labels"] else "")
+
+
+def shown_gain(cell: Json) -> int:
+    """1, -1: the worst case lies above, below the undefended model's under as many trials; 0: not shown."""
+    found = cell["adaptive"]["gain_over_no_defence"]
+    if found["low"] is None:
+        return 0
+    return int(found["low"] > 0) - int(found["high"] < 0)
 
 
 def cell_sentence(cell: Json) -> str:
     """What a defence is worth against a threat."""
     adaptive, static = cell["adaptive"], cell["static"]
     text = (
-        f"{cell['label']} against {cell['threat_text']}: {percent(adaptive['worst_case'])} of "
-        f"{adaptive['n']} images stay right in the worst case over attacks that know the defence, "
+        f"{cell['label']} ({known(cell)}) against {cell['threat_text']}: "
+        f"{percent(adaptive['worst_case'])} of {adaptive['n']} images stay right in the worst case over "
+        "attacks that know the defence, "
         f"{percent(adaptive['undefended_worst_case'])} without it "
         f"({gain(adaptive['gain_over_no_defence'])}); clean {percent(adaptive['clean'])} against "
         f"{percent(adaptive['undefended_clean'])}."
@@ -44,11 +53,13 @@ def cell_sentence(cell: Json) -> str:
             f" Certified, so that no attack within the threat{where} can change their answer: "
             f"{percent(proven['certified'])} of {proven['certified']['n']} images."
         )
-    text += f" An attack that did not know of it leaves {percent(static['static'])}"
+    text += f" An attack that did not know of it leaves {percent(static['static'])} of {static['n']:,} images"
     if static["ceiling"] is not None:
         text += f", beside a restoration ceiling of {percent(static['ceiling'])}"
     if static["gain_over_swapped"] is not None:
         text += f" and {gain(static['gain_over_swapped'])} over another image's mask"
+    elif static["gain_over_blob"] is not None:  # one mask for every image: nothing to swap
+        text += f" and {gain(static['gain_over_blob'])} over a blob of equal area"
     return text + ": static, no robustness claim."
 
 
@@ -63,17 +74,26 @@ def by_threat(cells: Sequence[Json]) -> list[list[Json]]:
 def threat_sentence(cells: Sequence[Json]) -> str:
     """One threat, by the worst case of the defence that withstands it best."""
     best = max(cells, key=lambda cell: float(cell["adaptive"]["worst_case"]["value"]))
-    adaptive, helped = best["adaptive"], sum(map(shown_gain, cells))
+    adaptive = best["adaptive"]
     which = best["label"] if len(cells) == 1 else f"the best of {len(cells)} defences ({best['label']})"
-    few = "it gains" if len(cells) == 1 else f"{helped} of {len(cells)} gain"
-    shown = f"{few} over no defence beyond chance" if helped else "no gain over no defence is shown"
-    if helped and len(cells) > 1:
-        shown += ", not corrected for their number"
     return (
         f"Against {best['threat_text']}, in the worst case over attacks that know the defence, {which} keeps "
         f"{percent(adaptive['worst_case'])} of {adaptive['n']} images right, "
-        f"{percent(adaptive['undefended_worst_case'])} are without a defence; {shown}."
+        f"{percent(adaptive['undefended_worst_case'])} are without a defence; {gains_shown(cells)}."
     )
+
+
+def gains_shown(cells: Sequence[Json]) -> str:
+    """How many defences gain over none beyond chance, and how many cost."""
+    signs = [shown_gain(cell) for cell in cells]
+    if not any(signs):
+        return "no gain over no defence is shown"
+    if len(cells) == 1:
+        return f"it {'gains over' if signs[0] > 0 else 'costs against'} no defence, beyond chance"
+    some = [f"{signs.count(1) or 'none'} of {len(cells)} gain over no defence"]
+    if -1 in signs:
+        some.append(f"{signs.count(-1)} cost against it")
+    return ", ".join([*some, "beyond chance, not corrected for their number"])
 
 
 def headline(cells: Sequence[Json], conclusive: bool) -> str:
