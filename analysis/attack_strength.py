@@ -1,15 +1,14 @@
 """Our PGD, APGD and Square against torchattacks' and foolbox's: robust accuracy at one budget.
 
-    python analysis/attack_strength.py --first 5000 --n 512 --models cifar10-0,cifar10-masked,cifar10-robust
+    python analysis/attack_strength.py            # what is missing in docs/attack_strength.json is run
+    python analysis/attack_strength.py --docs     # and its table written into docs/adaptive.md
 
 Same undefended model, same test images, same number of gradients or queries, no restart.
 The budgets are small, so that accuracy is not 0 and a weak attack shows.  torchattacks' APGD counts
-its first gradient apart, and its Square its first query, so they get one fewer.  Every finished row is
-in the JSON file and is not computed again: the script may be stopped at any time.  torchattacks' Square draws
-the same squares for all images of a batch, so that one seed of it says little; files of other seeds
-(``--seed 1 --only Square --out strength_1.json``) are pooled into the page with
-
-    python analysis/attack_strength.py --out docs/attack_strength.json --pool strength_1.json ... --docs
+its first gradient apart, and its Square its first query, so they get one fewer.  torchattacks' Square draws
+the same squares for all images of a batch, so that one seed of it says little: Square runs with `SEEDS` seeds
+on every model, the rest with one.  Every finished row is kept with the fingerprint of its model, and is not
+computed again: the script may be stopped at any time.  About three hours of one thread.
 """
 
 from __future__ import annotations
@@ -24,18 +23,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from docs_numbers import ROOT, markdown, write_numbers
 from torch import nn
 
 from spatialstats.attacks import get_attack, run_attack
 from spatialstats.data.cifar import load_cifar10
+from spatialstats.engine.files import write_text
 from spatialstats.models import Classifier, load_model
 from spatialstats.stats.intervals import paired_difference
 
 PAGE = ROOT / "docs" / "adaptive.md"
-COMMAND = "python analysis/attack_strength.py --first 5000 --n 512 --docs"
+COMMAND = "python analysis/attack_strength.py --docs"
+MODELS = ("cifar10-0", "cifar10-masked", "cifar10-robust")
+SEEDS = 5  # of Square
 NAMES = ("spatialstats", "torchattacks", "foolbox")
+Json = dict[str, Any]
 Attack = Callable[[Classifier, torch.Tensor, torch.Tensor, int], torch.Tensor]
 
 
@@ -125,93 +129,100 @@ def groups(steps: int, queries: int) -> dict[str, dict[str, Attack]]:
 def measured(
     attack: Attack, classifier: Classifier, x: torch.Tensor, y: torch.Tensor, seed: int
 ) -> dict[str, Any]:
-    """Whether each image is still right, and the seconds it took."""
+    """Whether each image is still right, as a text of zeros and ones, and the seconds it took."""
     began = time.perf_counter()
     x_adv = attack(classifier, x, y, seed)
     seconds = time.perf_counter() - began
     right = classifier.predict(x_adv) == y.numpy()
     largest = float((x_adv - x).abs().max())
-    return {"right": right.tolist(), "seconds": round(seconds, 1), "largest_change": largest}
+    text = "".join("01"[int(hit)] for hit in right)
+    return {"right": text, "seconds": round(seconds, 1), "largest_change": largest}
 
 
-def summary(runs: list[dict[str, Any]]) -> str:
+def seeds_of(group: str) -> range:
+    """With which seeds a group is run."""
+    return range(SEEDS if group.startswith("Square") else 1)
+
+
+def summary(found: Json) -> str:
     """Which images, and the table."""
-    about = runs[0]["setting"]
-    clean = ", ".join(f"{name} ({100 * share:.1f} % clean)" for name, share in runs[0]["clean"].items())
+    about = found["setting"]
+    clean = ", ".join(f"{name} ({100 * one['clean']:.1f} % clean)" for name, one in found["models"].items())
     span = f"{about['first']:,} to {about['first'] + about['n'] - 1:,}"
     budget = f"{about['steps']} gradients or {about['queries']} queries"
-    return f"{clean}; test images {span}; {budget}.\n\n{table(runs)}"
+    return f"{clean}; test images {span}; {budget}.\n\n{table(found)}"
 
 
-def table(runs: list[dict[str, Any]]) -> str:
-    """Markdown: robust accuracies over the seeds that have all of a row, and ours minus theirs."""
+def table(found: Json) -> str:
+    """Markdown: robust accuracies over the seeds that are finished, and ours minus theirs."""
     lines = [["model", "attack", "seeds", *NAMES, "ours − lowest other [95 %]; seeds"]]
-    for model, rows in runs[0]["models"].items():
-        for group, contestants in rows.items():
-            found = [run["models"].get(model, {}).get(group, {}) for run in runs]
-            full = [row for row in found if row.keys() == contestants.keys()]
-            right = {name: np.mean([row[name]["right"] for row in full], 0) for name in contestants}
-            share = {name: 100 * float(hits.mean()) for name, hits in right.items()}
+    for model, one in found["models"].items():
+        for group, by_seed in one["rows"].items():
+            whole = groups(1, 1)[group].keys()
+            full = [row for row in by_seed.values() if row.keys() == whole]
+            if not full:
+                continue
+            hits = {name: np.array([bits(row[name]["right"]) for row in full]) for name in full[0]}
+            share = {name: 100 * float(of.mean()) for name, of in hits.items()}
             lowest = min((name for name in share if name != "spatialstats"), key=lambda name: share[name])
-            pair_of = ("spatialstats", lowest)
-            pair = [right[name] for name in pair_of]
-            gap = paired_difference(*(hits.astype(bool) if len(full) == 1 else hits for hits in pair))
+            pair = [hits[name] for name in ("spatialstats", lowest)]
+            gap = paired_difference(*(of[0] if len(full) == 1 else of.mean(0) for of in pair))
             cells = [f"{share[name]:.1f}" if name in share else "" for name in NAMES]
             ends = f"{100 * gap.value:+z.1f} [{100 * gap.low:z.1f}, {100 * gap.high:z.1f}]"
             if len(full) > 1:
-                means = [[100 * np.mean(row[name]["right"]) for name in pair_of] for row in full]
-                apart = [first - second for first, second in means]
-                ends += f"; {min(apart):+z.1f} to {max(apart):+z.1f}"
+                apart = 100 * (pair[0].mean(1) - pair[1].mean(1))
+                ends += f"; {apart.min():+z.1f} to {apart.max():+z.1f}"
             lines.append([model, group, str(len(full)), *cells, ends])
     return markdown(lines)
+
+
+def bits(text: str) -> npt.NDArray[np.bool_]:
+    """bool (N,) from a text of zeros and ones."""
+    found: npt.NDArray[np.bool_] = np.frombuffer(text.encode(), np.uint8) == ord("1")
+    return found
 
 
 def main() -> None:
     """Run what is missing, write the JSON file, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--n", type=int, default=128)
-    parser.add_argument("--first", type=int, default=0, help="index of the first test image")
-    parser.add_argument("--models", default="cifar10-0")
+    parser.add_argument("--n", type=int, default=512)
+    parser.add_argument("--first", type=int, default=5000, help="index of the first test image")
+    parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--queries", type=int, default=150)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--only", default="", help="groups whose name contains this")
-    parser.add_argument("--out", type=Path, default=Path("attack_strength.json"))
-    parser.add_argument(
-        "--pool", type=Path, nargs="*", default=[], help="files of other seeds, for the table"
-    )
+    parser.add_argument("--out", type=Path, default=PAGE.with_name("attack_strength.json"))
     parser.add_argument("--docs", action="store_true", help=f"write the table into docs/{PAGE.name}")
     given = parser.parse_args()
     torch.set_num_threads(1)
     images, labels = load_cifar10("test")
     x = torch.from_numpy(np.array(images[given.first :][: given.n], np.float32) / 255)
     y = torch.from_numpy(np.array(labels[given.first :][: given.n]))
-    setting = {key: getattr(given, key) for key in ("first", "n", "steps", "queries", "seed", "batch_size")}
-    found: dict[str, Any] = {"setting": setting, "models": {}}
+    setting = {key: getattr(given, key) for key in ("first", "n", "steps", "queries", "batch_size")}
+    found: Json = {"setting": setting, "models": {}}
     if given.out.is_file():
         found = json.loads(given.out.read_text(encoding="utf-8"))
         if found["setting"] != setting:
             raise SystemExit(f"{given.out} holds {found['setting']}, not {setting}: give another --out.")
-    for model in given.models.split(","):
+    for model in given.models:
         classifier = load_model(model)
         classifier.batch_size = given.batch_size
-        rows = found["models"].setdefault(model, {})
-        if "clean" not in found:
-            found["clean"] = {}
-        found["clean"][model] = float(np.mean(classifier.predict(x) == y.numpy()))
+        one = found["models"].get(model, {})
+        if one.get("fingerprint") != classifier.fingerprint:
+            clean = float(np.mean(classifier.predict(x) == y.numpy()))
+            one = {"fingerprint": classifier.fingerprint, "clean": clean, "rows": {}}
+        found["models"][model] = one
         for group, contestants in groups(given.steps, given.queries).items():
-            if given.only not in group:
-                continue
-            row = rows.setdefault(group, {})
-            for name, attack in contestants.items():
-                if name not in row:
-                    row[name] = measured(attack, classifier, x, y, given.seed)
-                    given.out.write_text(json.dumps(found), encoding="utf-8")
-                    share = 100 * float(np.mean(row[name]["right"]))
-                    print(f"{model} {group} {name}: {share:.1f} % ({row[name]['seconds']} s)", flush=True)
-    others = [json.loads(path.read_text(encoding="utf-8")) for path in given.pool]
-    text = summary([found, *others])
+            for seed in seeds_of(group):
+                row = one["rows"].setdefault(group, {}).setdefault(str(seed), {})
+                for name, attack in contestants.items():
+                    if name not in row:
+                        row[name] = measured(attack, classifier, x, y, seed)
+                        write_text(given.out, json.dumps(found, indent=0) + "\n")
+                        share = 100 * float(bits(row[name]["right"]).mean())
+                        took = row[name]["seconds"]
+                        print(f"{model} {group} {seed} {name}: {share:.1f} % ({took} s)", flush=True)
+    text = summary(found)
     print(text)
     if given.docs:
         write_numbers(PAGE, COMMAND, text)

@@ -2,26 +2,28 @@
 
     python analysis/factorial.py --work runs/factorial --docs
 
-Four models (cifar10-0; its fine-tunes behind masks, without masks for as many epochs, under attack) by
+Four models (cifar10-0; its fine-tunes behind masks, without masks, under attack, of 18 epochs each) by
 four conditions: no mask; the mask learnt on this model; the mask learnt on another model (swapped); the
 own mask mirrored and shifted at random (equal area and shape).  Masks take at most 15 % of the pixels,
 are learnt on images of the `locate` split of the test set and filled with the mean; all numbers are on
 the first ``--n`` images of its `report` split.  Each cell is attacked twice:
 
 - static: the attack knows the model and no mask (transfer);
-- adaptive: the attack goes end to end through the mask and the fill; the worst of it and the static one
-  counts, image by image.
+- adaptive: a fixed mask is one more layer, so the defended model is attacked as any model is, by
+  `run_baseline` of `spatialstats.defence.adaptive`: APGD from many starts with four losses (of a patch: two,
+  at the worst of all places), then Square.  What stands is attacked again with twice the budget and the
+  next loss each, then with larger threats until next to nothing stands.  The worst counts, image by image,
+  the static one included.
 
-L-infinity is PGD (20 steps) for static and APGD (100 steps of the DLR loss) for adaptive; the patch is
-5x5, 49 places screened, the worst 3 climbed for 10 steps, the same for both.  Each part is kept in
-``--work``; the same command goes on.  About 70 minutes of one thread.
+Every cell of a threat is granted the same trials and gradients, those without a mask too.  Each part is
+kept in ``--work``; the same command goes on.  About three hours of one thread.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ from docs_numbers import ROOT, markdown, write_numbers
 
 from spatialstats.attacks import get_attack, run_attack
 from spatialstats.data import SPLITS, load_dataset, splits
+from spatialstats.defence.adaptive import EFFORTS, Effort, Threat
+from spatialstats.defence.adaptive.baseline import run_baseline
+from spatialstats.defence.adaptive.result import MOVES, NEAR_ZERO
 from spatialstats.defence.attackable import as_classifier
 from spatialstats.defence.neutralized import NeutralizedModel
 from spatialstats.defence.prior import Fixed, learn
@@ -51,16 +56,37 @@ SWAPPED = {  # whose mask a model is given as the swapped one
     "cifar10-twin": "cifar10-masked",
 }
 CONDITIONS = ("no mask", "own", "swapped", "random")
-PATCH = "patch(screened=49, places=3, steps=10)"
-THREATS = {  # name: (static attack, adaptive attack)
-    "L∞ 8/255": ("pgd-linf(epsilon=8/255, steps=20)", "apgd-linf(epsilon=8/255, steps=100, stop=true)"),
-    "patch 5x5": (PATCH, PATCH),
-    "L∞ 2/255": (
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One threat: the attack that knows of no mask, and what the one that does is granted an image.
+
+    ``models`` are those that are attacked within it.
+    """
+
+    static: str
+    threat: Threat
+    gradients: int
+    tried: int
+    models: tuple[str, ...] = field(default=tuple(MODELS), repr=False)  # of no cell's key
+
+
+THREATS = {
+    "L∞ 8/255": Setting("pgd-linf(epsilon=8/255, steps=20)", Threat.parse("linf:8/255"), 900, 3000),
+    "patch 5x5": Setting("patch(screened=49, places=3, steps=10)", Threat.parse("patch:5x5"), 1801, 3600),
+    "L∞ 2/255": Setting(  # where those have something left that have nothing at 8/255
         "pgd-linf(epsilon=2/255, steps=20, alpha=0.5/255)",
-        "apgd-linf(epsilon=2/255, steps=100, stop=true)",
+        Threat.parse("linf:2/255"),
+        gradients=900,
+        tried=3000,
+        models=("cifar10-0", "cifar10-masked", "cifar10-twin"),
     ),
 }
+EFFORT = EFFORTS["default"]
+SWEEP = (2.0, 4.0, 8.0, 16.0)  # multiples of the threat, until next to nothing stands
 FILL, LEARNT, SEED = "mean", 256, 0
+SHAPE = (3, 32, 32)
 PAGE, COMMAND = ROOT / "docs" / "defences_factorial.md", "python analysis/factorial.py --docs"
 Hits = npt.NDArray[np.bool_]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -81,16 +107,17 @@ def images(split: str, n: int) -> Data:
     return Data(data.read(rows), data.labels[rows])
 
 
-def kept(path: Path, classifier: Classifier, made: Callable[[], Arrays]) -> Arrays:
-    """Arrays from a file, made and written where there is none of this model."""
+def kept(path: Path, classifier: Classifier, made_by: str, made: Callable[[], Arrays]) -> Arrays:
+    """Arrays from a file, made and written where there is none of this model and these settings."""
+    key = f"{classifier.fingerprint} {made_by}"
     if path.is_file():
         with np.load(path, allow_pickle=False) as held:
-            if str(held["fingerprint"]) == classifier.fingerprint:
-                return {name: held[name] for name in held.files if name != "fingerprint"}
+            if "key" in held.files and str(held["key"]) == key:
+                return {name: held[name] for name in held.files if name != "key"}
     found = made()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp.npz")
-    np.savez(unfinished, **{"fingerprint": np.array(classifier.fingerprint)} | found)  # type: ignore[arg-type]
+    np.savez(unfinished, **{"key": np.array(key)} | found)  # type: ignore[arg-type]
     unfinished.replace(path)
     return found
 
@@ -101,10 +128,11 @@ def own_mask(name: str, threat: str, work: Path) -> npt.NDArray[np.bool_]:
 
     def made() -> Arrays:
         located = images("locate", LEARNT)
-        found = learn(classifier, located.x, located.y, attack=THREATS[threat][0], seed=SEED)
+        found = learn(classifier, located.x, located.y, attack=THREATS[threat].static, seed=SEED)
         return {"mask": found.family()[0].numpy()}
 
-    mask: npt.NDArray[np.bool_] = kept(work / f"{file_name(name, threat)}-mask.npz", classifier, made)["mask"]
+    path, static = work / f"{file_name(name, threat)}-mask.npz", THREATS[threat].static
+    mask: npt.NDArray[np.bool_] = kept(path, classifier, f"{static} {LEARNT} {SEED}", made)["mask"]
     return mask
 
 
@@ -121,16 +149,49 @@ def file_name(*parts: str) -> str:
     return "-".join(parts).replace("∞", "inf").replace("/", "_").replace(" ", "_")
 
 
+def standing(defended: Classifier, data: Data, among: Hits, setting: Setting, effort: Effort) -> Hits:
+    """bool (N,): which of some images are right still, under what the setting grants each of them."""
+    left, rows = among.copy(), np.flatnonzero(among)
+    if len(rows):
+        x, y = torch.from_numpy(data.x[rows]), torch.from_numpy(data.y[rows])
+        left[rows] = run_baseline(
+            defended, x, y, setting.threat, effort, SEED, tried=setting.tried, gradients=setting.gradients
+        ).robust
+    return left
+
+
+def attacked(defended: Classifier, data: Data, among: Hits, setting: Setting) -> Arrays:
+    """``first``, ``adaptive``: what stands before and after twice the budget; ``needed``: see `near_zero`."""
+    first = standing(defended, data, among, setting, EFFORT)
+    twice = replace(setting, gradients=2 * setting.gradients, tried=2 * setting.tried)
+    both = standing(defended, data, first, twice, EFFORT.doubled())
+    return {"first": first, "adaptive": both, "needed": np.array(near_zero(defended, data, both, setting))}
+
+
+def near_zero(defended: Classifier, data: Data, among: Hits, setting: Setting) -> float:
+    """The first multiple of the threat that leaves next to nothing; infinite where none of `SWEEP` does."""
+    left, few = among, replace(setting, gradients=4 * EFFORT.steps + 1, tried=1)
+    for factor in (1.0, *SWEEP):
+        larger = replace(few, threat=setting.threat.scaled(factor, data.x.shape))
+        if larger.threat != few.threat:
+            left, few = standing(defended, data, left, larger, replace(EFFORT, stride=3)), larger
+        if left.mean() <= NEAR_ZERO:
+            return factor
+    return np.inf
+
+
 def cell(name: str, threat: str, condition: str, n: int, work: Path) -> Arrays:
-    """Whether each image is right in a cell: ``clean``, ``static``, ``ceiling``, ``adaptive``."""
-    classifier, data = load_model(name), images("report", n)
-    static, adaptive = (get_attack(spec) for spec in THREATS[threat])
+    """Whether each image is right: ``clean``, ``static``, ``ceiling``, and what `attacked` finds."""
+    classifier, data, setting = load_model(name), images("report", n), THREATS[threat]
 
     def made() -> Arrays:
         made_static = kept(
             work / f"{file_name(name, threat, str(n))}-static.npz",
             classifier,
-            lambda: {"x_adv": run_attack(static, classifier, data.x, data.y, seed=SEED).x_adv},
+            f"{setting.static} {SEED}",
+            lambda: {
+                "x_adv": run_attack(get_attack(setting.static), classifier, data.x, data.y, seed=SEED).x_adv
+            },
         )
         x_adv = made_static["x_adv"]
         mask = np.zeros(data.x.shape[2:], bool)
@@ -138,19 +199,19 @@ def cell(name: str, threat: str, condition: str, n: int, work: Path) -> Arrays:
             mask = own_mask(SWAPPED[name] if condition == "swapped" else name, threat, work)
             mask = shape_matched(mask, SEED) if condition == "random" else mask
         defended = as_classifier(NeutralizedModel(classifier, Fixed(torch.from_numpy(mask)), FILL))
-        through = run_attack(adaptive, defended, data.x, data.y, seed=SEED)
-        survived = defended.predict(x_adv) == data.y
+        clean, survived = (defended.predict(x) == data.y for x in (data.x, x_adv))
         return {
             "mask": mask,
-            "clean": defended.predict(data.x) == data.y,
+            "clean": clean,
             "static": survived,
             "ceiling": classifier.predict(np.where(mask, data.x, x_adv)) == data.y,
-            "adaptive": (through.prediction == data.y) & survived,
-        }
+        } | attacked(defended, data, clean & survived, setting)
 
-    found = kept(work / f"{file_name(name, threat, condition, str(n))}.npz", classifier, made)
-    shares = ", ".join(f"{k} {found[k].mean():.1%}" for k in ("clean", "static", "adaptive"))
-    print(f"{name}, {threat}, {condition}: {shares}", flush=True)
+    path = work / f"{file_name(name, threat, condition, str(n))}.npz"
+    swapped = load_model(SWAPPED[name]).fingerprint if condition == "swapped" else ""
+    found = kept(path, classifier, f"{setting} {EFFORT} {SWEEP} {FILL} {LEARNT} {SEED} {swapped}", made)
+    shares = ", ".join(f"{k} {found[k].mean():.1%}" for k in ("clean", "static", "first", "adaptive"))
+    print(f"{name}, {threat}, {condition}: {shares}; near zero at {found['needed']}x", flush=True)
     return found
 
 
@@ -168,29 +229,40 @@ def tables(cells: dict[tuple[str, str, str], Arrays], n: int) -> str:
         f"with the {FILL}; accuracies in percent with 95 % intervals (Wilson's), differences over the same "
         "images (Newcombe's)."
     ]
-    for threat in THREATS:
-        head = ["model", "mask", "area %", "clean", "static", "ceiling (static)", "adaptive worst case"]
-        lines = [head]
+    for threat, setting in THREATS.items():
+        head = ["model", "mask", "area %", "clean", "static", "ceiling (static)"]
+        lines = [[*head, "adaptive worst case", "moved by twice the budget", "near zero at"]]
+        unsettled: list[str] = []
         gains = [["model", "own minus", "clean", "static", "adaptive"]]
-        for name, kind in MODELS.items():
-            own = cells[name, threat, "own"]
+        for name in setting.models:
+            kind, own = MODELS[name], cells[name, threat, "own"]
             for condition in CONDITIONS:
                 found = cells[name, threat, condition]
                 texts = [percent(proportion(found[k])) for k in ("clean", "static", "ceiling", "adaptive")]
-                lines.append([kind, condition, f"{100 * found['mask'].mean():.1f}", *texts])
+                moved = 100 * (found["first"].mean() - found["adaptive"].mean())
+                needed = float(found["needed"])
+                reached = setting.threat.scaled(needed, SHAPE).text if np.isfinite(needed) else "–"
+                if moved > 100 * MOVES + 1e-9:
+                    unsettled.append(f"{kind}, {condition}")
+                area = f"{100 * found['mask'].mean():.1f}"
+                lines.append([kind, condition, area, *texts, f"{moved:.1f}", reached])
                 if condition != "own":
                     differences = [
                         percent(paired_difference(own[k], found[k]), signed=True)
                         for k in ("clean", "static", "adaptive")
                     ]
                     gains.append([kind, condition, *differences])
-        pairs = {name: [cells[name, threat, k]["mask"] for k in ("own", "swapped")] for name in MODELS}
+        pairs = {
+            name: [cells[name, threat, k]["mask"] for k in ("own", "swapped")] for name in setting.models
+        }
         overlaps = ", ".join(f"{MODELS[name]} {iou(*masks):.2f}" for name, masks in pairs.items())
         parts += [
             f"## {threat}",
             markdown(lines),
-            f"Static attack `{THREATS[threat][0]}`, adaptive `{THREATS[threat][1]}`. IoU of the own and the "
-            f"swapped mask: {overlaps}.",
+            f"Static attack `{setting.static}`. Adaptive: {setting.gradients:,} gradients and "
+            f"{setting.tried:,} examples tried an image at most, then twice that. IoU of the own and "
+            f"the swapped mask: {overlaps}. Twice the budget moved by more than a point, so too weak to "
+            f"conclude from: {'; '.join(unsettled) or 'no cell'}.",
             markdown(gains),
         ]
     return "\n\n".join(parts)
@@ -217,7 +289,8 @@ def main() -> None:
         (name, threat, condition): cell(name, threat, condition, options.n, options.work)
         for threat in THREATS
         for condition in CONDITIONS
-        for name in options.models
+        for name in THREATS[threat].models
+        if name in options.models
     }
     if len(options.models) < len(MODELS):
         return

@@ -1,4 +1,4 @@
-"""The undefended model under as many tried examples and gradients as the defence got."""
+"""A model as it is, usually the undefended one, under as many examples and gradients as a defence got."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_baseline(
     Parameters
     ----------
     classifier : Classifier
-        Without a defence.
+        Attacked as it is: without a defence, or with one that is no more than a layer.
     x, y, threat, effort, seed
         As for `run_attack_on`.
     tried, gradients : int

@@ -44,7 +44,8 @@ class Effort:
     doubling : bool
         Whether everything is tried again with twice the budget on what resisted.
     first_loss : int
-        With which of the losses the restarts begin, in the order dlr, ce, dlr-targeted, margin.
+        With which of the losses the restarts begin, in the order dlr, ce, dlr-targeted, margin.  Above 0 a
+        patch begins at random colours in place of those that the gradient asks for.
     conclusive : bool
         False has every result say that it is too weak to conclude.
     """
@@ -87,7 +88,7 @@ class Effort:
         return EFFORTS[name]
 
     def doubled(self) -> Effort:
-        """Twice the steps, queries and draws; other starts (a patch: random colours), each with the next loss."""
+        """Twice the steps, queries and draws; other starts (a patch: random colours) with the next loss."""
         return replace(
             self,
             name=f"{self.name} doubled",

@@ -84,15 +84,16 @@ def threat_sentence(cells: Sequence[Json]) -> str:
 
 
 def gains_shown(cells: Sequence[Json]) -> str:
-    """How many defences gain over none beyond chance, and how many cost."""
+    """How many defences do better than none beyond chance, and how many worse."""
     signs = [shown_gain(cell) for cell in cells]
     if not any(signs):
         return "no gain over no defence is shown"
     if len(cells) == 1:
-        return f"it {'gains over' if signs[0] > 0 else 'costs against'} no defence, beyond chance"
-    some = [f"{signs.count(1) or 'none'} of {len(cells)} gain over no defence"]
-    if -1 in signs:
-        some.append(f"{signs.count(-1)} cost against it")
+        return f"it does {'better' if signs[0] > 0 else 'worse'} than no defence, beyond chance"
+    better, worse = signs.count(1), signs.count(-1)
+    some = [f"{better or 'none'} of {len(cells)} do better than no defence"]
+    if worse:
+        some.append(f"{worse} worse")
     return ", ".join([*some, "beyond chance, not corrected for their number"])
 
 
