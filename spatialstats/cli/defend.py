@@ -29,7 +29,6 @@ from spatialstats.cli.options import (
     refuse_settings,
     stopped,
 )
-from spatialstats.spec import separated
 
 EXAMPLES = """
 **Examples**
@@ -130,6 +129,8 @@ def defend(
 
 def listed(given: list[str] | None) -> tuple[str, ...] | None:
     """Specifications, separated by commas outside of brackets; one that is given twice counts once."""
+    from spatialstats.spec import separated
+
     if not given:
         return None
     return tuple(dict.fromkeys(part for text in given for part in separated(text)))
