@@ -11,8 +11,8 @@ its rows are kept in docs/defences_worst_case.json, from which the page is made,
 static and certified numbers stand on 1,000 images of the `report` split.
 
 Where a defended prediction is dear, the quick effort attacks all 200 images, and then the default one, with
-its doubled budgets, those that still stand and that no certificate proves (`closer`): a worst case needs no
-more.  Where twice the budget moved it by more than a point, it is doubled again.
+its doubled budgets, those that still stand and that no certificate proves (`defence_closer`): a worst case
+needs no more.  Where twice the budget moved it by more than a point, it is doubled again.
 """
 
 from __future__ import annotations
@@ -22,29 +22,19 @@ import json
 import re
 import subprocess
 import sys
-import time
-import zlib
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from defence_closer import closer
 from docs_numbers import ROOT, markdown, write_numbers
 
-from spatialstats import named
 from spatialstats.console import Console
-from spatialstats.defence.adaptive import EFFORTS, Effort, Threat, evaluate_adaptive
-from spatialstats.defence.adaptive.baseline import allowance, run_baseline
-from spatialstats.defence.adaptive.outcome import Outcome
 from spatialstats.defence.adaptive.result import MOVES
-from spatialstats.defence.adaptive.target import placed
-from spatialstats.defence.defence import Defence
-from spatialstats.engine.defences.build import made_for
+from spatialstats.defence.paired_flags import DOUBLED
 from spatialstats.engine.defences.config import DefendConfig
-from spatialstats.engine.defences.evaluation import Evaluation
-from spatialstats.engine.defences.store import Store
 from spatialstats.engine.files import write_json
 from spatialstats.evaluation import run
 from spatialstats.stats.discordant import mcnemar_test
@@ -53,8 +43,6 @@ from spatialstats.stats.intervals import paired_difference, proportion
 PAGE, COMMAND = ROOT / "docs" / "defences_worst_case.md", "python analysis/defence_tables.py --docs"
 KEPT = PAGE.with_suffix(".json")
 REPORT = 1000
-DOUBLINGS = 4  # of what a quick look left standing, at most
-DOUBLED = "twice the effort changes nothing"  # an item of the checklist
 Json = dict[str, Any]
 Row = dict[str, str]
 
@@ -108,101 +96,6 @@ def finished(case: Case, work: Path) -> Json:
         return run(case.config(), out, resume=out.exists(), progress=console, command=COMMAND)
 
 
-def unproven(defence: Defence, x: Any, y: Any, threat: Threat) -> np.ndarray:
-    """bool (N,): images that the defence does not prove right under the threat."""
-    if threat.norm != "patch":
-        return np.ones(len(x), bool)
-    side = int(threat.epsilon)
-    proven = defence.certified_places(torch.from_numpy(x), torch.from_numpy(y), (side, side))
-    return np.ones(len(x), bool) if proven is None else ~proven.flatten(1).all(1).numpy()
-
-
-@dataclass(frozen=True)
-class Closer:
-    """What the default effort found of the images that a quick look left standing.
-
-    ``rows`` are those images, ``worst`` which of them stand; ``undefended`` is of all images, under as many
-    trials and gradients as all that took; ``moved`` is what the last of the ``doublings`` took of all images.
-    """
-
-    rows: np.ndarray
-    worst: np.ndarray
-    undefended: np.ndarray
-    moved: float | None
-    doublings: int
-    hours: float
-
-
-@dataclass
-class Kept:
-    """The units of one case, written as soon as they are there; ``ran`` says whether any was."""
-
-    store: Store
-    ran: bool = False
-
-    def keep(self, which: str, key: str, outcome: Outcome) -> None:
-        """Write one."""
-        self.ran = True
-        self.store.keep(outcome, key, which)
-
-
-def closer(case: Case, work: Path, standing: np.ndarray) -> Closer:
-    """Attack what a quick look left standing and nothing proves, with the default effort, doubled too."""
-    began, config = time.perf_counter(), case.config()
-    dataset = named.find_dataset(config, config.dataset)
-    with Console() as console:
-        classifier = named.find_model(config, config.model, dataset)
-        evaluation = Evaluation.of(config, dataset, classifier, console)
-        threat, effort = Threat.parse(case.threat), replace(EFFORTS["default"], curve=())
-        defence = made_for(case.defence, threat, classifier, evaluation.learnt_on())[1]
-        x, y = evaluation.attacked_images()
-        rows = np.flatnonzero(standing)
-        rows = rows[unproven(defence, x[rows], y[rows], threat)]
-        if not len(rows):
-            return Closer(rows, np.zeros(0, bool), np.ones(len(x), bool), None, 0, 0.0)
-        units = Kept(Store(work / case.folder))
-        left, moved, doublings, tried, gradients = rows, 1.0, 0, 0, 0
-        while moved > MOVES + 1e-9 and doublings < DOUBLINGS and len(left):
-            # Each round tries a budget, on other rows and so from other starts, and then its double.
-            which = unit_of(effort, left)
-            found = evaluate_adaptive(
-                defence,
-                classifier,
-                x[left],
-                y[left],
-                threat,
-                effort=effort,
-                done=units.store.outcomes(which),
-                store=partial(units.keep, which),
-                progress=console.say,
-            )
-            taken = allowance([*found.outcomes.values(), *found.doubled.values()])
-            tried, gradients = tried + taken[0], gradients + taken[1]
-            before = np.ones(len(left), bool) if doublings else found.first
-            moved = float((before & ~found.both).sum()) / len(standing)
-            left, doublings, effort = left[found.both], doublings + 1, effort.doubled()
-        first = unit_of(EFFORTS["default"], rows)
-        bare = units.store.outcomes(first).get("bare")
-        if bare is None or (bare.setting["tried"], bare.setting["gradients"]) != (tried, gradients):
-            console.say(f"no defence, {threat.text}: {tried} examples and {gradients} gradients an image")
-            images, labels = placed(classifier, x, y)
-            bare = run_baseline(
-                classifier, images, labels, threat, EFFORTS["default"], 0, tried=tried, gradients=gradients
-            )
-            units.keep(first, "bare", bare)
-    path = units.store.folder(first) / "seconds"
-    seconds = float(path.read_text()) if path.exists() else 0.0
-    if units.ran:  # of what was cut off, only the time since it went on
-        seconds += time.perf_counter() - began
-        path.write_text(f"{seconds:.1f}")
-    return Closer(rows, np.isin(rows, left), bare.robust, moved, doublings, seconds / 3600)
-
-
-def unit_of(effort: Effort, rows: np.ndarray) -> str:
-    """Under which name the attacks on some images are kept."""
-    return f"closer {effort.name} {zlib.crc32(rows.tobytes()):08x}"
-
-
 def percent(of: Json | None, *, signed: bool = False) -> str:
     """``32.0 [25.9, 38.8]``."""
     if of is None or of["low"] is None:
@@ -252,7 +145,7 @@ def adaptive(case: Case, work: Path, results: Json) -> tuple[Row, float]:
     strongest = min(left, key=lambda name: left[name])
     flagged = [one["name"] for one in cell["checklist"] if one["flag"]]
     if case.effort == "quick":
-        more = closer(case, work, standing)
+        more = closer(case.config(), work / case.folder, standing)
         effort, hours = f"{effort}; default on the {len(more.rows)} left", hours + more.hours
         if more.doublings > 1:
             effort += f", doubled {more.doublings} times"

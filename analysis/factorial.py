@@ -16,7 +16,7 @@ the first ``--n`` images of its `report` split.  Each cell is attacked twice:
   the static one included.
 
 Every cell of a threat is granted the same trials and gradients, those without a mask too.  Each part is
-kept in ``--work``; the same command goes on.  About three hours of one thread.
+kept in ``--work``; the same command goes on.  About two and a half hours of one thread.
 """
 
 from __future__ import annotations

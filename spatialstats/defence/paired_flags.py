@@ -13,8 +13,9 @@ from spatialstats.defence.check import CARLINI, OURS, TRAMER, Check
 from spatialstats.defence.probe import AT_ONCE, Probe
 from spatialstats.stats.discordant import mcnemar_test
 
-__all__ = ["paired_flags"]
+__all__ = ["DOUBLED", "paired_flags"]
 
+DOUBLED = "twice the effort changes nothing"  # the name of one check
 ALPHA, COMPARISONS = 0.05, 4
 SLACK = 0.02  # of the images an honest attack may miss what another one finds
 Bools = npt.NDArray[np.bool_]
@@ -91,7 +92,7 @@ def rises(adaptive: AdaptiveResult) -> Check:
 
 def doubled(adaptive: AdaptiveResult) -> Check:
     """Whether twice the budget of gradients and queries breaks more."""
-    name = "twice the effort changes nothing"
+    name = DOUBLED
     if adaptive.moved is None:
         return Check(name, None, "Twice the effort was not tried.", CARLINI)
     n = len(adaptive.clean)
