@@ -86,6 +86,12 @@ CASES = (
     Case("cifar10-robust", "neutralize", "patch:5x5"),
     Case("cifar10-masked", "patchcleanser", "patch:5x5", effort="quick"),
     Case("cifar10-0", "oddr", "patch:5x5", effort="quick"),
+    Case("cifar10-0", "lgs", "patch:5x5", effort="quick"),
+    Case("cifar10-0", "anomaly-unveiled", "patch:5x5", effort="quick"),
+    Case("cifar10-0", "saliency-mask", "patch:5x5", effort="quick"),
+    Case("cifar10-0", "jpeg", "linf:8/255"),
+    Case("cifar10-0", "blur", "linf:8/255"),
+    Case("cifar10-robust", "neutralize", "l2:0.5"),
 )
 
 
