@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from checklist_zoo_world import SIDE, Member, Planted, region, trained
+from checklist_zoo_world import PATCH, SIDE, THREAT, Member, Planted, region, trained
 
 from spatialstats.defence.defence import Defence
 from spatialstats.defence.fill import Fill
@@ -16,7 +17,7 @@ from spatialstats.defence.prior import Fixed
 from spatialstats.defence.registry import get_defence
 from spatialstats.models import Classifier
 
-__all__ = ["BLIND", "SOUND"]
+__all__ = ["BLIND", "SOUND", "SOUND_PATCH"]
 
 
 class Smoothing(Planted):
@@ -121,7 +122,6 @@ def of(kind: str, build: Callable[[Classifier], Defence]) -> Callable[[int], tup
 
 SOUND = (
     Member("plain net", named("plain", "none")),
-    Member("plain net, patch", named("plain", "none"), "patch:4x4"),
     Member("plain net, L2", named("plain", "none"), "l2:1.0"),
     Member("net trained under attack", named("robust", "none")),
     Member("net trained under attack, L2", named("robust", "none"), "l2:1.0"),
@@ -135,7 +135,6 @@ SOUND = (
     Member("fixed mask, blur", masked("plain", "blur")),
     Member("fixed mask, inpainted", masked("plain", "inpaint")),
     Member("fixed mask, robust net", masked("robust", "mean")),
-    Member("fixed mask, patch", masked("masked", "mean"), "patch:4x4"),
     Member("blur 0.7", named("plain", "blur(sigma=0.7)")),
     Member("blur 1", named("robust", "blur(sigma=1.0)")),
     Member("declared smoothing", of("noisy", lambda m: Smoothing(m, 0.2))),
@@ -144,10 +143,11 @@ SOUND = (
     Member("mean over masks", of("masked", MeanOverMasks)),
     Member("smooth attention", of("plain", SoftAttention)),
     Member("scaled logits", of("plain", Scaled)),
-    Member("PatchCleanser", of("masked", lambda m: PatchCleanser(m, 4, 2)), "patch:4x4", 300),
-    Member("PatchCleanser, L∞", of("masked", lambda m: PatchCleanser(m, 4, 2)), passes=300),
+    Member("PatchCleanser", of("masked", lambda m: PatchCleanser(m, 4, 2)), passes=300),
 )
 """Members whose gradient is honest by construction; each with several seeds."""
+SOUND_PATCH = tuple(replace(member, threat=PATCH) for member in SOUND if member.threat == THREAT)
+"""The same under a patch."""
 BLIND = tuple(
     Member(spec, named("plain", spec))
     for spec in (

@@ -19,18 +19,18 @@ from spatialstats.models import Classifier
 
 __all__ = [
     "EFFORT",
+    "PATCH",
     "SIDE",
     "THREAT",
     "Member",
     "Planted",
     "digits",
-    "naive_pgd",
     "net",
     "region",
     "trained",
 ]
 
-SIDE, TRAIN, THREAT, STRONG = 16, 1200, "linf:0.1", 0.1
+SIDE, TRAIN, THREAT, PATCH, STRONG = 16, 1200, "linf:0.1", "patch:4x4", 0.1
 EFFORT = Effort(
     "zoo",
     images=48,
@@ -156,20 +156,3 @@ def region() -> torch.Tensor:
     hidden = torch.zeros(SIDE, SIDE, dtype=torch.bool)
     hidden[:, :2] = hidden[:, -2:] = True
     return hidden
-
-
-def naive_pgd(defence: Defence, x: torch.Tensor, y: torch.Tensor, epsilon: float, steps: int = 20) -> float:
-    """Accuracy under the plain attack of a paper that believes itself: PGD up the deployed cross-entropy."""
-    x_adv = (x + epsilon * (2 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 1)).clamp(
-        0, 1
-    )
-    for _ in range(steps):
-        leaf = x_adv.clone().requires_grad_(True)
-        loss = F.cross_entropy(defence(leaf), y)
-        slope = torch.autograd.grad(loss, leaf, allow_unused=True)[0] if loss.requires_grad else None
-        if slope is None:
-            break
-        x_adv = x_adv + epsilon / 4 * slope.nan_to_num().sign()
-        x_adv = (x + (x_adv - x).clamp(-epsilon, epsilon)).clamp(0, 1)
-    with torch.no_grad():
-        return float((defence(x_adv).argmax(1) == y).float().mean())

@@ -14,6 +14,7 @@ from spatialstats.defence.fills import FILLS
 from spatialstats.defence.locate import Knowledge
 from spatialstats.defence.neutralized import NeutralizedModel, latency
 from spatialstats.defence.prior import Fixed
+from spatialstats.defence.registry import get_defence, list_defences
 from spatialstats.defence.rivals.plain import Undefended
 from spatialstats.errors import InputError
 from spatialstats.models import Classifier
@@ -77,6 +78,24 @@ def test_it_compiles_in_one_graph(net: nn.Module, x: torch.Tensor, mask: torch.T
     defended = NeutralizedModel(net.requires_grad_(False), Fixed(mask), "mean")
     compiled = torch.compile(defended, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), defended(x))
+
+
+BLIND = ("gradient", "occluded", "frequency", "outlier")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [*(name for name in list_defences() if name != "neutralize"), *(f"locator={one}" for one in BLIND)],
+)
+def test_every_defence_compiles_with_graph_breaks(spec: str) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 5)).eval()
+    defence = get_defence(f"neutralize({spec})" if "=" in spec else spec, net)
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        said = defence(x)
+        torch._dynamo.reset()
+        torch.testing.assert_close(torch.compile(defence, backend="eager")(x), said)
 
 
 @pytest.mark.parametrize("fill", sorted(name for name in FILLS if FILLS[name].differentiable))

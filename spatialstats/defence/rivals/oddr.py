@@ -81,6 +81,8 @@ class OutlyingFragments(Locator):
         """See `Locator.knowledge`: nothing but the image, and no region of importance."""
         return Knowledge("blind", "blind", labels=False)
 
+    # Dynamo would trace NumPy and fail: a graph break instead.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def find(self, model: Model, x: torch.Tensor) -> torch.Tensor:
         """See `Locator.find`; the forests run on the CPU, in single precision."""
         side = pixels(self.window, x.shape)
