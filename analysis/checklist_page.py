@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from checklist_zoo import PLANTED, rates
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 KINDS = {
-    "open": ("planted, open zoo", "sensitivity"),
-    "held-out": ("planted, held-out zoo", "sensitivity"),
-    "sound": ("sound", "false alarms"),
-    "blind": ("the package's own blind defences", "neither planted nor sound"),
+    "open": "planted, open zoo",
+    "held-out": "planted, held-out zoo",
+    "regions-open": "planted region defences, open zoo",
+    "regions-held-out": "planted region defences, held-out zoo",
+    "sound": "sound",
+    "sound-patch": "sound",
+    "blind": "the package's own blind defences",
 }
+MEANING = dict.fromkeys(PLANTED, "sensitivity") | {"blind": "neither planted nor sound"}
+Row = dict[str, Any]
 
 
 def percent(value: float) -> str:
@@ -24,37 +32,44 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
+def groups(found: dict[str, Any]) -> Iterator[tuple[str, str, list[Row]]]:
+    """Key and title of each zoo, apart for patches, and its rows."""
+    for key, name in KINDS.items():
+        rows = found.get(key, {"rows": []})["rows"]
+        patched = [row for row in rows if row["threat"].startswith("patch")]
+        others = [row for row in rows if row not in patched]
+        for part, of in ((others, "L∞ and L2" if key == "sound" else "L∞"), (patched, "patch")):
+            if part:
+                yield key, f"{name}, {of}", part
+
+
 def page(found: dict[str, Any]) -> str:
     """The tables."""
     lines = ["| members | | flagged | 95 % interval (Wilson) |", "|---|---|---|---|"]
-    for key, (name, meaning) in KINDS.items():
-        if key not in found:
-            continue
-        said = found[key]["rates"]
+    below: list[str] = []
+    for key, title, rows in groups(found):
+        said = rates(rows, planted=key in PLANTED)
         lines.append(
-            f"| {name} | {meaning} | {said['flagged']} of {said['members']} ({percent(said['share'])}) "
-            f"| {percent(said['low'])} to {percent(said['high'])} |"
+            f"| {title} | {MEANING.get(key, 'false alarms')} | {said['flagged']} of {said['members']} "
+            f"({percent(said['share'])}) | {percent(said['low'])} to {percent(said['high'])} |"
         )
-    for key, (name, _) in KINDS.items():
-        if key not in found:
-            continue
-        left = found[key]["rates"]["left_out"]
-        lines += [
-            "",
-            f"**{name.capitalize()}**" + (f" (not counted: {', '.join(left)})" if left else "") + ".",
-            "",
-        ]
-        lines += [
-            "| member | seed | threat | clean | plain PGD | worst known | flags |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for row in found[key]["rows"]:
-            naive = "" if row["naive"] is None else percent(row["naive"])
-            lines.append(
-                f"| {row['member']} | {row['seed']} | `{row['threat']}` | {percent(row['clean'])} | {naive} "
-                f"| {percent(row['worst'])} | {'; '.join(row['flags']) or 'none'} |"
-            )
-    return "\n".join(lines)
+        left = f" (not counted: {', '.join(said['left_out'])})" if said["left_out"] else ""
+        below += ["", f"**{title[0].upper()}{title[1:]}**{left}.", "", *listed(rows)]
+    return "\n".join([*lines, *below])
+
+
+def listed(rows: list[Row]) -> list[str]:
+    """A table of members."""
+    lines = [
+        "| member | seed | threat | clean | plain attack | worst known | flags |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['member']} | {row['seed']} | `{row['threat']}` | {percent(row['clean'])} "
+            f"| {percent(row['naive'])} | {percent(row['worst'])} | {'; '.join(row['flags']) or 'none'} |"
+        )
+    return lines
 
 
 def main() -> None:
