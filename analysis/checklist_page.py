@@ -22,8 +22,11 @@ KINDS = {
     "sound": "sound",
     "sound-patch": "sound",
     "blind": "the package's own blind defences",
+    "blind-patch": "the package's own blind defences",
 }
-MEANING = dict.fromkeys(PLANTED, "sensitivity") | {"blind": "neither planted nor sound"}
+MEANING = dict.fromkeys(PLANTED, "sensitivity") | dict.fromkeys(
+    ("blind", "blind-patch"), "neither planted nor sound"
+)
 Row = dict[str, Any]
 
 

@@ -39,6 +39,7 @@ ZOOS = {
     "sound": ("checklist_zoo_sound", "SOUND"),
     "sound-patch": ("checklist_zoo_sound", "SOUND_PATCH"),
     "blind": ("checklist_zoo_sound", "BLIND"),
+    "blind-patch": ("checklist_zoo_sound", "BLIND_PATCH"),
 }
 PLANTED = ("open", "held-out", "regions-open", "regions-held-out")
 

@@ -17,7 +17,7 @@ from spatialstats.defence.prior import Fixed
 from spatialstats.defence.registry import get_defence
 from spatialstats.models import Classifier
 
-__all__ = ["BLIND", "SOUND", "SOUND_PATCH"]
+__all__ = ["BLIND", "BLIND_PATCH", "SOUND", "SOUND_PATCH"]
 
 
 class Smoothing(Planted):
@@ -163,3 +163,4 @@ BLIND = tuple(
     )
 )
 """The package's own blind defences, whose masks jump: neither sound by construction nor planted."""
+BLIND_PATCH = tuple(replace(member, threat=PATCH) for member in BLIND)

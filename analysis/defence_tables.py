@@ -33,6 +33,7 @@ from docs_numbers import ROOT, markdown, write_numbers
 
 from spatialstats.console import Console
 from spatialstats.defence.adaptive.result import MOVES
+from spatialstats.defence.adaptive.threat import Threat
 from spatialstats.defence.paired_flags import DOUBLED
 from spatialstats.engine.defences.config import DefendConfig
 from spatialstats.engine.files import write_json
@@ -136,8 +137,8 @@ def static(case: Case, results: Json) -> Row:
     }
 
 
-def adaptive(case: Case, work: Path, results: Json) -> tuple[Row, float]:
-    """What attacks leave that know the defence, and the hours of it all."""
+def adaptive(case: Case, work: Path, results: Json) -> tuple[Row, dict[str, float], float]:
+    """What attacks leave that know the defence; what each alone left at first; and the hours of it all."""
     cell = results["cells"][0]
     found = cell["adaptive"]
     standing, undefended = (np.asarray(found["images"][key], bool) for key in ("worst", "undefended"))
@@ -148,7 +149,10 @@ def adaptive(case: Case, work: Path, results: Json) -> tuple[Row, float]:
         for one in found["attacks"].values()
         if one["robust_accuracy"]
     }
-    strongest = min(left, key=lambda name: left[name])
+    least = min(left.values())
+    strongest = [name for name, share in left.items() if share == least]
+    others = f" and {len(strongest) - 1} more" if len(strongest) > 1 else ""
+    curve = [(float(point["robust_accuracy"]["value"]), point["threat"]) for point in found["curve"]]
     flagged = [one["name"] for one in cell["checklist"] if one["flag"]]
     if case.effort == "quick":
         more = closer(case.config(), work / case.folder, standing)
@@ -169,18 +173,19 @@ def adaptive(case: Case, work: Path, results: Json) -> tuple[Row, float]:
         "worst case": percent(proportion(standing).to_dict()),
         "worst case without": percent(proportion(undefended).to_dict()),
         "gain; McNemar p": f"{percent(gain, signed=True)}; {p:.2g}",
-        "strongest single attack, first effort": f"{strongest} {100 * left[strongest]:.1f}",
+        "strongest single attack, first effort": f"{strongest[0]}{others} {100 * least:.1f}",
         "moved by twice the budget": f"{100 * moved:.1f}" if moved is not None else "–",
+        "sweep, % left": "; ".join(f"{100 * share:.1f} at {Threat.parse(at).text}" for share, at in curve),
         "flags": ", ".join([*flags, *flagged]) or "none",
         "hours": f"{hours:.2f}",
     }
-    return row, hours
+    return row, left, hours
 
 
 def rows_of(case: Case, work: Path, results: Json) -> Json:
     """What the page keeps of a case."""
-    row, hours = adaptive(case, work, results)
-    return {"adaptive": row, "static": static(case, results), "hours": hours}
+    row, left, hours = adaptive(case, work, results)
+    return {"adaptive": row, "static": static(case, results), "alone": left, "hours": hours}
 
 
 def table(rows: list[Row]) -> str:

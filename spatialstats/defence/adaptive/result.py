@@ -165,13 +165,14 @@ class AdaptiveResult:
         """What the number is, led by the worst case."""
         worst, clean, bare = (proportion(hits) for hits in (self.worst, self.clean, self.undefended))
         ran = [one for one in self.outcomes.values() if one.ran]
-        aside = "" if self.static is None or self.randomized else " and one that does not"
+        aside = "" if self.static is None or self.randomized else " and one that knows of none"
         text = (
             f"Of {worst.n} images, {_percent(worst)} are still classified correctly by {self.defence} on "
-            f"{self.model} in the worst case over {len(ran)} attacks within {self.threat.text} that know the "
-            f"defence{aside}, conditional on this model, these images and this effort ({self.effort.name}); "
-            f"without an attack {_percent(clean)}, without the defence, given as many trials and gradients, "
-            f"{_percent(bare)}. It is an upper bound of the robustness: a better attack may leave less."
+            f"{self.model} in the worst case over {len(ran)} attacks within {self.threat.text} that are "
+            f"tried on the defence{aside}, conditional on this model, these images and this effort "
+            f"({self.effort.name}); without an attack {_percent(clean)}, without the defence, given as many "
+            f"trials and gradients, {_percent(bare)}. It is an upper bound of the robustness: a better attack "
+            "may leave less."
         )
         return f"{text} Caution: {'; '.join(self.flags)}." if self.flags else text
 
