@@ -171,8 +171,8 @@ class AdaptiveResult:
             f"{self.model} in the worst case over {len(ran)} attacks within {self.threat.text} that are "
             f"tried on the defence{aside}, conditional on this model, these images and this effort "
             f"({self.effort.name}); without an attack {_percent(clean)}, without the defence, given as many "
-            f"trials and gradients, {_percent(bare)}. It is an upper bound of the robustness: a better attack "
-            "may leave less."
+            f"trials and gradients, {_percent(bare)}. It is an upper bound of the robustness: a better "
+            "attack may leave less."
         )
         return f"{text} Caution: {'; '.join(self.flags)}." if self.flags else text
 
