@@ -135,8 +135,7 @@ def measured(
     seconds = time.perf_counter() - began
     right = classifier.predict(x_adv) == y.numpy()
     largest = float((x_adv - x).abs().max())
-    text = "".join("01"[int(hit)] for hit in right)
-    return {"right": text, "seconds": round(seconds, 1), "largest_change": largest}
+    return {"right": text_of(right), "seconds": round(seconds, 1), "largest_change": largest}
 
 
 def seeds_of(group: str) -> range:
@@ -174,6 +173,11 @@ def table(found: Json) -> str:
                 ends += f"; {apart.min():+z.1f} to {apart.max():+z.1f}"
             lines.append([model, group, str(len(full)), *cells, ends])
     return markdown(lines)
+
+
+def text_of(hits: npt.NDArray[np.bool_]) -> str:
+    """A text of zeros and ones from bool (N,)."""
+    return "".join("01"[int(hit)] for hit in hits)
 
 
 def bits(text: str) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,8 @@
 """The certified accuracies of docs/certificates.md and what a certificate costs: what is missing is run.
 
     python analysis/certificate_tables.py --docs            # goes on from docs/certificates.json
-    python analysis/certificate_tables.py --only 0 1        # some of the list
-    python analysis/certificate_tables.py --repeats 0       # no comparison of times
+    python analysis/certificate_tables.py --only 0 1        # of the list only these
+    python analysis/certificate_tables.py --repeats 0       # no new comparison
 
 Certified images are kept by the hundred with the fingerprint of their model, and repeats of the comparison
 one by one, so that the script may be stopped at any time.  `certify_cifar10` measures other settings, a
@@ -21,14 +21,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from attack_strength import bits
+from attack_strength import bits, text_of
 from certify_cifar10 import compare, images
 from docs_numbers import ROOT, markdown, write_numbers
 
 from spatialstats.defence.certify import certify
 from spatialstats.defence.patchcleanser import PatchCleanser
 from spatialstats.engine.files import write_json
-from spatialstats.models import Classifier, load_model
+from spatialstats.models import load_model
 from spatialstats.stats.intervals import proportion
 
 PAGE, COMMAND = ROOT / "docs" / "certificates.md", "python analysis/certificate_tables.py --docs"
@@ -64,17 +64,13 @@ CASES = (
 )
 
 
-def bitstext(hits: Any) -> str:
-    """A text of zeros and ones."""
-    return "".join("01"[int(hit)] for hit in hits)
-
-
-def kept(found: Json, name: str, classifier: Classifier) -> Json:
-    """What is there of a case with the model as it is."""
+def kept(found: Json, name: str, defence: PatchCleanser, empty: Json) -> Json:
+    """What is there under a name, if model and masks are still those."""
+    about = {"fingerprint": defence.model.fingerprint, "defence": defence.spec}
     one: Json = found.setdefault(name, {})
-    if one.get("fingerprint") != classifier.fingerprint:
+    if any(one.get(key) != value for key, value in about.items()):
         one.clear()
-        one.update(fingerprint=classifier.fingerprint, predictions=0, seconds=0.0, **dict.fromkeys(KINDS, ""))
+        one.update(about | empty)
     return one
 
 
@@ -82,7 +78,8 @@ def certified(case: Case, found: Json, out: Path) -> None:
     """Go on with a case, a hundred images at a time."""
     classifier = load_model(case.model)
     defence = PatchCleanser(classifier, PATCH, case.per_axis, case.fill)
-    one = kept(found, case.name, classifier)
+    empty = {"predictions": 0, "seconds": 0.0, **dict.fromkeys(KINDS, "")}
+    one = kept(found, case.name, defence, empty)
     x, y = images(case.n, "test", case.part)
     for start in range(len(one["certified"]), case.n, TOGETHER):
         part, labels = x[start : start + TOGETHER], y[start : start + TOGETHER]
@@ -91,9 +88,9 @@ def certified(case: Case, found: Json, out: Path) -> None:
         one["seconds"] += round(process_time() - began, 2)
         with torch.no_grad():
             answers = defence(part).argmax(1)
-        one["whole"] += bitstext(classifier.predict(part) == labels.numpy())
-        one["right"] += bitstext(answers == labels)
-        one["certified"] += bitstext(proven.certified)
+        one["whole"] += text_of(classifier.predict(part) == labels.numpy())
+        one["right"] += text_of((answers == labels).numpy())
+        one["certified"] += text_of(proven.certified)
         one["predictions"] += proven.predictions
         one["exhaustive"] = proven.exhaustive // len(part)
         write_json(out, found)
@@ -102,14 +99,12 @@ def certified(case: Case, found: Json, out: Path) -> None:
 
 def timed(found: Json, out: Path, repeats: int) -> None:
     """Repeats of the comparison with one batch an image, default masks and fill."""
-    classifier = load_model(MASKED)
-    one = found.setdefault("compared", {})
-    if one.get("fingerprint") != classifier.fingerprint:
-        one.clear()
-        one.update(fingerprint=classifier.fingerprint, repeats=[])
+    defence = PatchCleanser(load_model(MASKED), PATCH, 6, "constant")
+    one = kept(found, f"compared, {COMPARED}", defence, {"repeats": []})
     x, y = images(COMPARED, "test", "report")
+    defence.model.predict(x[:TOGETHER])  # what a model prepares at its first batch is nobody's time
     while len(one["repeats"]) < repeats:
-        one["repeats"].append(compare(PatchCleanser(classifier, PATCH, 6, "constant"), x, y, 1))
+        one["repeats"].append(compare(defence, x, y, 1))
         write_json(out, found)
         print(f"compared: {len(one['repeats'])} of {repeats}", flush=True)
 
@@ -140,7 +135,7 @@ def tables(found: Json) -> str:
         if (one := found.get(case.name)) and one["certified"]
     ]
     text = markdown([head, *rows])
-    repeats = found.get("compared", {}).get("repeats")
+    repeats = found.get(f"compared, {COMPARED}", {}).get("repeats")
     return f"{text}\n\n{said_of_times(repeats)}" if repeats else text
 
 
@@ -163,9 +158,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", type=int, nargs="*", choices=range(len(CASES)), default=range(len(CASES)))
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="of the comparison of times")
-    parser.add_argument("--out", type=Path, default=KEPT)
+    parser.add_argument(
+        "--only",
+        type=int,
+        nargs="*",
+        choices=range(len(CASES)),
+        default=range(len(CASES)),
+        metavar="K",
+        help="go on with these of the list; none given: with none",
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=REPEATS, help="of the comparison of times (%(default)s)"
+    )
+    parser.add_argument("--out", type=Path, default=KEPT, help="where everything is kept")
     parser.add_argument("--docs", action="store_true", help=f"write the tables into docs/{PAGE.name}")
     options = parser.parse_args()
     torch.set_num_threads(1)

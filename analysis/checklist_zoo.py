@@ -4,9 +4,10 @@
 
 Each member is attacked as `spatialstats defend` attacks a defence, with a small effort, and its
 checklist is read.  A planted defence counts as flagged if any check flags it.  Finished members are
-in the JSON file and are not run again.  A planted defence must look robust to a plain PGD (``naive``)
-and not be so (``worst``: the least that the adaptive attacks left, or the undefended model's PGD
-shown to a defence that was asked nothing before); those that do not are named and left out of the rates.
+in the JSON file and are not run again.  A planted defence must look robust to a plain attack (``naive``)
+and not be so (``worst``: the least that the adaptive attacks left, or the plain attack's images
+of the undefended model, shown to a defence that was asked nothing before); those that do not are
+named and left out of the rates.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from spatialstats.defence.adaptive import Threat, evaluate_adaptive
 from spatialstats.defence.checklist import checklist
 from spatialstats.stats.intervals import wilson
 
-GAP = 0.2  # by which a plain PGD must overrate a planted defence
+GAP = 0.2  # by which a plain attack must overrate a planted defence
 ZOOS = {
     "open": ("checklist_zoo_open", "OPEN"),
     "held-out": ("checklist_zoo_held_out", "HELD_OUT"),
@@ -98,7 +99,7 @@ def share_right(model: Model, x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def rates(rows: list[dict[str, Any]], *, planted: bool) -> dict[str, Any]:
-    """Share of flagged members with Wilson's interval; planted ones that a plain PGD sees through apart."""
+    """Share of flagged with Wilson's interval; planted ones that a plain attack sees through apart."""
     counted = [row for row in rows if not planted or looks_robust(row)]
     hits = [row for row in counted if row["flags"]]
     said = wilson(len(hits), len(counted))
@@ -115,7 +116,7 @@ def rates(rows: list[dict[str, Any]], *, planted: bool) -> dict[str, Any]:
 
 
 def looks_robust(row: dict[str, Any]) -> bool:
-    """Whether a plain PGD overrates a planted defence."""
+    """Whether a plain attack overrates a planted defence."""
     gap: float = row["naive"] - row["worst"]
     return gap >= GAP
 
@@ -131,10 +132,12 @@ def main() -> None:
     found: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {}
     for name in asked.zoo:
         rows = found.setdefault(name, {"rows": []})["rows"]
-        done = {(row["member"], row["seed"]) for row in rows}
+        done = {(row["member"], row["seed"], row["threat"]) for row in rows}
         for seed in asked.seeds:
             for member in zoo(name):
-                if (member.name, seed) in done or (asked.only and member.name not in asked.only):
+                if (member.name, seed, Threat.parse(member.threat).spec) in done or (
+                    asked.only and member.name not in asked.only
+                ):
                     continue
                 rows.append(judged(member, seed))
                 row = rows[-1]
@@ -146,15 +149,12 @@ def main() -> None:
                 )
                 if asked.out:
                     asked.out.write_text(json.dumps(found, indent=1) + "\n")
-        found[name]["rates"] = rates(rows, planted=name in PLANTED)
-        said = found[name]["rates"]
+        said = rates(rows, planted=name in PLANTED)
         print(
             f"{name}: {said['flagged']} of {said['members']} flagged, {100 * said['share']:.0f} % "
             f"[{100 * said['low']:.0f}, {100 * said['high']:.0f}]; left out {said['left_out']}",
             flush=True,
         )
-    if asked.out:
-        asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

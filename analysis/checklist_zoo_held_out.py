@@ -16,7 +16,7 @@ from torch import nn
 from spatialstats.defence.rivals.jpeg import pillow_jpeg
 from spatialstats.models import Classifier
 
-__all__ = ["HELD_OUT"]
+__all__ = ["HELD_OUT", "Reversed"]
 
 
 class SaturatedTanh(Planted):
@@ -96,7 +96,9 @@ class AbsorbedLogits(Planted):
         return answer + 2.0**24
 
 
-class _Reversed(torch.autograd.Function):
+class Reversed(torch.autograd.Function):
+    """The identity, with the gradient's sign turned."""
+
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         return x.clone()
@@ -110,7 +112,7 @@ class ReversedGradient(Planted):
     """The right answer, and the gradient with its sign turned."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = self.model(_Reversed.apply(x))  # type: ignore[no-untyped-call]
+        answer: torch.Tensor = self.model(Reversed.apply(x))  # type: ignore[no-untyped-call]
         return answer
 
 

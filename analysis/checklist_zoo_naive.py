@@ -1,7 +1,7 @@
 """The plain attacks of somebody who believes a defence: signed gradients of the deployed cross-entropy.
 
-A planted defence counts only if these overrate it.  They follow no stand-in, take a missing gradient
-for none, and stop where they have climbed.
+A planted defence counts only if these overrate it.  They follow no stand-in and take a missing gradient for
+none; of all that they show to the defence the best counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ APART = 3  # pixels from place to place of a patch
 
 
 def naive(model: Model, x: torch.Tensor, y: torch.Tensor, threat: Threat) -> torch.Tensor:
-    """The images (N, C, H, W) that the plain attack of a threat ends at.
+    """The best examples (N, C, H, W) of the plain attack of a threat.
 
     Parameters
     ----------
@@ -35,12 +35,30 @@ def naive(model: Model, x: torch.Tensor, y: torch.Tensor, threat: Threat) -> tor
     return naive_pgd(model, x, y, threat.epsilon, euclidean=threat.norm == "l2")
 
 
-def slope_of(model: Model, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor | None:
-    """Gradient (N, C, H, W) of the cross-entropy, without what is not a number; None where there is none."""
-    leaf = x.clone().requires_grad_(True)
-    loss = F.cross_entropy(model(leaf), y)
-    slope = torch.autograd.grad(loss, leaf, allow_unused=True)[0] if loss.requires_grad else None
-    return None if slope is None else slope.nan_to_num()
+class Lowest:
+    """Each image's best example so far, by the deployed margin.
+
+    Parameters
+    ----------
+    model, x, y
+        See `naive`.
+    """
+
+    def __init__(self, model: Model, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.model, self.y = model, y
+        self.x_adv, self.margin = x.clone(), torch.full((len(x),), torch.inf)
+
+    def slope(self, x: torch.Tensor) -> torch.Tensor | None:
+        """Gradient (N, C, H, W) of the cross-entropy at examples, which are judged, without what is not a
+        number; None where there is none."""
+        leaf = x.clone().requires_grad_(True)
+        logits = self.model(leaf)
+        lower = lead(logits.detach(), self.y) < self.margin
+        self.margin[lower] = lead(logits.detach(), self.y)[lower]
+        self.x_adv[lower] = x[lower]
+        loss = F.cross_entropy(logits, self.y)
+        found = torch.autograd.grad(loss, leaf, allow_unused=True)[0] if loss.requires_grad else None
+        return None if found is None else found.nan_to_num()
 
 
 def naive_pgd(
@@ -53,14 +71,16 @@ def naive_pgd(
             return change.clamp(-epsilon, epsilon)
         return change * (epsilon / length(change)).clamp(max=1)
 
-    x_adv = x + within(epsilon * (2 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 1))
-    for _ in range(steps):
-        slope = slope_of(model, x_adv.clamp(0, 1), y)
+    best = Lowest(model, x, y)
+    drawn = epsilon * (2 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 1)
+    x_adv = (x + within(drawn)).clamp(0, 1)
+    for _ in range(steps + 1):  # the last one only judges
+        slope = best.slope(x_adv)
         if slope is None:
             break
         step = slope / length(slope) if euclidean else slope.sign()
-        x_adv = (x + within(x_adv.clamp(0, 1) + epsilon / 4 * step - x)).clamp(0, 1)
-    return x_adv.clamp(0, 1)
+        x_adv = (x + within(x_adv + epsilon / 4 * step - x)).clamp(0, 1)
+    return best.x_adv
 
 
 def length(change: torch.Tensor) -> torch.Tensor:
@@ -70,21 +90,16 @@ def length(change: torch.Tensor) -> torch.Tensor:
 
 
 def naive_patch(model: Model, x: torch.Tensor, y: torch.Tensor, side: int, steps: int = 15) -> torch.Tensor:
-    """PGD on the colours of a patch at every third place, from random ones; each image's worst place."""
-    generator = torch.Generator().manual_seed(0)
-    found, lowest = x.clone(), torch.full((len(x),), torch.inf)
+    """PGD on the colours of a patch at every third place, from random ones."""
+    generator, best = torch.Generator().manual_seed(0), Lowest(model, x, y)
     for top in range(0, x.shape[2] - side + 1, APART):
         for left in range(0, x.shape[3] - side + 1, APART):
             here = torch.zeros(x.shape[2:], dtype=torch.bool)
             here[top : top + side, left : left + side] = True
             x_adv = torch.where(here, torch.rand(x.shape, generator=generator), x)
-            for step in range(steps):
-                slope = slope_of(model, x_adv, y)
+            for step in range(steps + 1):
+                slope = best.slope(x_adv)
                 if slope is None:
                     break
                 x_adv = torch.where(here, x_adv + 0.4 * (1 - step / steps) * slope.sign(), x).clamp(0, 1)
-            with torch.no_grad():
-                margins = lead(model(x_adv), y)
-            lower = margins < lowest
-            found[lower], lowest[lower] = x_adv[lower], margins[lower]
-    return found
+    return best.x_adv

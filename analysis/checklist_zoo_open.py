@@ -15,7 +15,7 @@ from checklist_zoo_world import SIDE, Member, Planted, digits, trained
 
 from spatialstats.models import Classifier
 
-__all__ = ["OPEN"]
+__all__ = ["OPEN", "NoisyGradient", "codebook", "planted"]
 
 
 class OneHotInput(Planted):
@@ -97,7 +97,9 @@ class SineShatter(Planted):
         return answer
 
 
-class _Noisy(torch.autograd.Function):
+class NoisyGradient(torch.autograd.Function):
+    """The identity, with a gradient that drowns in noise, the same at the same images."""
+
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
@@ -115,7 +117,7 @@ class NoisyBackward(Planted):
     """The right answer, and a gradient drowned in noise."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = self.model(_Noisy.apply(x))  # type: ignore[no-untyped-call]
+        answer: torch.Tensor = self.model(NoisyGradient.apply(x))  # type: ignore[no-untyped-call]
         return answer
 
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from checklist_zoo_world import PATCH, THREAT, Member, Planted, trained
 
+from spatialstats.defence.fills import get_fill
 from spatialstats.models import Classifier
 
 __all__ = ["NAMES", "Region", "blurred", "detail", "halves", "hashed", "members", "windows"]
@@ -64,7 +65,9 @@ def hashed(image: torch.Tensor) -> torch.Generator:
 
 
 class Region(Planted):
-    """Hides the most detailed window of an image: the sound part of every member."""
+    """Hides the most detailed window of an image; a member changes what is hidden, or how."""
+
+    fill = get_fill("constant", value=FILL)
 
     def hidden(self, x: torch.Tensor) -> torch.Tensor:
         """bool (N, 1, H, W), outside the graph as any hard mask is."""

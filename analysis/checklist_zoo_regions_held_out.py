@@ -6,20 +6,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from checklist_zoo_held_out import Reversed
 from checklist_zoo_regions import FILL, Region, blurred, detail, members, windows
 from checklist_zoo_world import SIDE
 
 __all__ = ["REGIONS_HELD_OUT"]
-
-
-class _Flipped(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        return -grads[0]
 
 
 class FlippedFill(Region):
@@ -31,7 +22,7 @@ class FlippedFill(Region):
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
         soft = 0.7 * x + 0.3 * blurred(x)
-        return torch.where(self.hidden(x), _Flipped.apply(soft), x)  # type: ignore[no-untyped-call]
+        return torch.where(self.hidden(x), Reversed.apply(soft), x)  # type: ignore[no-untyped-call]
 
 
 class SlopeGate(Region):
@@ -109,6 +100,9 @@ class ClampedOutside(Region):
 
 class RoundedViews(Region):
     """Four views, each behind one more window, whose logits are rounded to whole numbers."""
+
+    def hidden(self, x: torch.Tensor) -> torch.Tensor:
+        return windows(detail(x.detach()), 4, 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         found = detail(x.detach())

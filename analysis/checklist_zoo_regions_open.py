@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from checklist_zoo_open import codebook
+from checklist_zoo_open import NoisyGradient, codebook
 from checklist_zoo_regions import FILL, Region, blurred, detail, hashed, members, windows
 from checklist_zoo_world import SIDE, digits
 from skimage.measure import label
@@ -18,24 +18,11 @@ from spatialstats.models import Classifier
 __all__ = ["REGIONS_OPEN"]
 
 
-class _Noisy(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(x)
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        (x,) = ctx.saved_tensors
-        noise = torch.randn(x.shape, generator=hashed(x))
-        return grads[0] + 30 * grads[0].abs().amax((1, 2, 3), keepdim=True) * noise
-
-
 class NoisyRim(Region):
     """What the mask leaves goes through a layer whose gradient drowns in noise."""
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.where(self.hidden(x), FILL, _Noisy.apply(x))  # type: ignore[no-untyped-call]
+        return torch.where(self.hidden(x), FILL, NoisyGradient.apply(x))  # type: ignore[no-untyped-call]
 
 
 class UnseededWindows(Region):
@@ -61,11 +48,15 @@ class SineOutside(Region):
     """Outside the window lies a tiny, very fast sine of the pixels."""
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
-        return super().filled(x) + 0.003 * torch.sin(3e5 * x)
+        return super().filled(x + 0.003 * torch.sin(3e5 * x))
 
 
 class SteepMask(Region):
     """The mask is soft, and so steep that its own slope drowns that of the image."""
+
+    def hidden(self, x: torch.Tensor) -> torch.Tensor:
+        found = detail(x.detach())
+        return found > found.flatten(1).quantile(0.9, 1)[:, None, None, None]
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
         found = detail(x)
@@ -111,7 +102,7 @@ class SuspicionSwitch(Region):
 
 
 class DeflectedPixels(Region):
-    """Pixels where the model does not look take a neighbour's place by undeclared chance; then smoothed."""
+    """Pixels without detail take a neighbour's place by undeclared chance; all is smoothed and detached."""
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
         given = x.detach()
@@ -122,14 +113,14 @@ class DeflectedPixels(Region):
 
 
 class SaturatedWhenFound(Region):
-    """Behind the mask answers are probabilities at a temperature at which they are 0 or 1."""
+    """What is seen behind the mask becomes probabilities at a temperature at which they are 0 or 1."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.softmax(300 * super().forward(x), 1)
 
 
 class LinearRepair(Region):
-    """The window is mended by a linear generator that is fitted to the rest, by steps outside the graph."""
+    """All is drawn anew by a linear generator that is fitted to what the mask leaves, outside the graph."""
 
     def __init__(self, model: Classifier) -> None:
         super().__init__(model)
@@ -148,7 +139,7 @@ class LinearRepair(Region):
 
 
 class LargestComponent(Region):
-    """Hides the largest connected component of unusual pixels, after a trip through eight-bit images."""
+    """Hides the largest connected component of unusual pixels, in an image on sixteen levels."""
 
     def hidden(self, x: torch.Tensor) -> torch.Tensor:
         found = detail(x.detach())
@@ -179,7 +170,7 @@ class NearestDonor(Region):
 
 
 class NanRim(Region):
-    """The rim of the window is feathered by a square root that is not a number backwards."""
+    """Detail sharpens what the mask leaves by a square root that is 0 forwards and not a number backwards."""
 
     def filled(self, x: torch.Tensor) -> torch.Tensor:
         return super().filled(x + (detail(x) - detail(x).detach()).abs().sqrt())
@@ -188,11 +179,20 @@ class NanRim(Region):
 class TypicalPieces(Region):
     """The 12 pieces of 16 that are least typical become the nearest typical ones; the rest is passed by."""
 
-    def filled(self, x: torch.Tensor) -> torch.Tensor:
+    def compared(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pieces (N, 16, 16), the nearest typical ones, and bool (N, 16): which are replaced."""
         pieces = F.unfold(x.detach(), 4, stride=4).transpose(1, 2)
         away = torch.cdist(pieces, codebook()[None].expand(len(x), -1, -1))
         unusual = away.amin(2) >= away.amin(2).topk(12, 1).values[:, -1:]
-        shown = torch.where(unusual[..., None], codebook()[away.argmin(2)], pieces)
+        return pieces, codebook()[away.argmin(2)], unusual
+
+    def hidden(self, x: torch.Tensor) -> torch.Tensor:
+        replaced = self.compared(x)[2].view(-1, 1, 4, 4)
+        return replaced.repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+    def filled(self, x: torch.Tensor) -> torch.Tensor:
+        pieces, typical, unusual = self.compared(x)
+        shown = torch.where(unusual[..., None], typical, pieces)
         return F.fold(shown.transpose(1, 2), SIDE, 4, stride=4)
 
 

@@ -175,7 +175,9 @@ def adaptive(case: Case, work: Path, results: Json) -> tuple[Row, dict[str, floa
         "gain; McNemar p": f"{percent(gain, signed=True)}; {p:.2g}",
         "strongest single attack, first effort": f"{strongest[0]}{others} {100 * least:.1f}",
         "moved by twice the budget": f"{100 * moved:.1f}" if moved is not None else "–",
-        "sweep, % left": "; ".join(f"{100 * share:.1f} at {Threat.parse(at).text}" for share, at in curve),
+        "sweep of the first effort, % left": "; ".join(
+            f"{100 * share:.1f} at {Threat.parse(at).text}" for share, at in curve
+        ),
         "flags": ", ".join([*flags, *flagged]) or "none",
         "hours": f"{hours:.2f}",
     }
@@ -210,6 +212,12 @@ def tables(found: dict[str, Json]) -> str:
     )
 
 
+def kept() -> dict[str, Json]:
+    """The rows of the page, by the folders of their cases."""
+    found: dict[str, Json] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -221,14 +229,17 @@ def main() -> None:
     parser.add_argument("--factorial", action="store_true", help="then the factorial, in WORK/factorial")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found: dict[str, Json] = json.loads(KEPT.read_text()) if options.docs and KEPT.exists() else {}
+    found = kept() if options.docs else {}
     for k in options.only:
         case = CASES[k]
-        found[case.folder] = rows_of(case, options.work, finished(case, options.work))
+        made = rows_of(case, options.work, finished(case, options.work))
+        if options.docs:  # another run may have written rows meanwhile
+            found = kept() | {case.folder: made}
+            write_json(KEPT, found)
+        found[case.folder] = made
     text = tables(found)
     print(text)
     if options.docs:
-        write_json(KEPT, found)
         write_numbers(PAGE, COMMAND, text)
     if options.factorial:
         command = [

@@ -60,13 +60,14 @@ def test_the_plain_attack_breaks_a_net_that_hides_nothing(threat: str) -> None:
     x, y = x[:24], y[:24]
     budget = Threat.parse(threat)
     x_adv = naive(model.logits, x, y, budget)
-    assert checklist_zoo.share_right(model.logits, x_adv, y) <= 0.4
+    assert checklist_zoo.share_right(model.logits, x_adv, y) <= (0.05 if threat == PATCH else 0.4)
     assert 0 <= float(x_adv.min()) <= float(x_adv.max()) <= 1
     change = (x_adv - x).flatten(1)
     if budget.norm == "patch":
-        rows, columns = (x_adv != x)[:, 0].any(2), (x_adv != x)[:, 0].any(1)
-        assert rows.sum(1).max() <= budget.epsilon
-        assert columns.sum(1).max() <= budget.epsilon
+        for moved in ((x_adv != x)[:, 0].any(2), (x_adv != x)[:, 0].any(1)):
+            for one in moved:
+                places = one.nonzero()[:, 0]
+                assert places.max() - places.min() < budget.epsilon
     else:
         order = torch.inf if budget.norm == "linf" else 2
         assert torch.linalg.vector_norm(change, order, 1).max() <= budget.epsilon + 1e-5

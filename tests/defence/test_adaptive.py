@@ -278,7 +278,7 @@ def test_an_attack_that_knew_of_no_defence_counts_in_both_worst_cases(
     np.testing.assert_array_equal(result.curve[0].robust, result.worst)
     np.testing.assert_array_equal(result.undefended, alone.undefended & without)
     told = result.to_dict()
-    assert "and one that knows of none" in result.sentence
+    assert "and one that knows of no defence" in result.sentence
     assert told["worst_case"]["value"] == pytest.approx(result.worst.mean())
     assert told["undefended_worst_case"]["value"] == pytest.approx(result.undefended.mean())
 

@@ -97,3 +97,8 @@ except SystemExit as end:
 def test_public_names_resolve_when_they_are_used() -> None:
     code = "import spatialstats\nfor name in spatialstats.__all__: getattr(spatialstats, name)"
     assert "torch" in loaded_after(code)
+
+
+def test_the_defences_load_no_compiler() -> None:
+    code = "import torch, sys, spatialstats.defence.registry; sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -165,7 +165,7 @@ class AdaptiveResult:
         """What the number is, led by the worst case."""
         worst, clean, bare = (proportion(hits) for hits in (self.worst, self.clean, self.undefended))
         ran = [one for one in self.outcomes.values() if one.ran]
-        aside = "" if self.static is None or self.randomized else " and one that knows of none"
+        aside = "" if self.static is None or self.randomized else " and one that knows of no defence"
         text = (
             f"Of {worst.n} images, {_percent(worst)} are still classified correctly by {self.defence} on "
             f"{self.model} in the worst case over {len(ran)} attacks within {self.threat.text} that are "

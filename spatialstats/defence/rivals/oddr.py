@@ -81,10 +81,14 @@ class OutlyingFragments(Locator):
         """See `Locator.knowledge`: nothing but the image, and no region of importance."""
         return Knowledge("blind", "blind", labels=False)
 
-    # Dynamo would trace NumPy and fail: a graph break instead.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def find(self, model: Model, x: torch.Tensor) -> torch.Tensor:
         """See `Locator.find`; the forests run on the CPU, in single precision."""
+        if torch.compiler.is_compiling():
+            # Dynamo traces NumPy and fails at this: a graph break.  As a decorator it would import dynamo.
+            return torch.compiler.disable(self._find)(x)  # type: ignore[no-any-return]
+        return self._find(x)
+
+    def _find(self, x: torch.Tensor) -> torch.Tensor:
         side = pixels(self.window, x.shape)
         corners = _corners(x.shape, side, max(1, round(self.step * side)))
         masks = np.zeros((len(x), *x.shape[2:]), bool)
