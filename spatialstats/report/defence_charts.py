@@ -13,7 +13,7 @@ from spatialstats.report.svg import el
 
 Json = Mapping[str, Any]
 
-WIDTH, LEFT, RIGHT, ROW = 620.0, 150.0, 560.0, 34.0
+WIDTH, LEFT, RIGHT, ROW = 620.0, 212.0, 560.0, 34.0
 CURVE_WIDTH, CURVE_HEIGHT = 400.0, 190.0
 MARKS = {
     "worst": "worst case over attacks that know the defence",
@@ -53,7 +53,7 @@ def accuracies(cells: Sequence[Json], uid: str) -> Markup:
     rows += [(cell["label"], values_of(cell), bool(cell["adaptive"]["flags"])) for cell in cells]
     for index, (label, values, flagged) in enumerate(rows):
         y = top + (index + 0.5) * ROW
-        parts.append(svg.text(0, y + 4, short(label, 22), "row-label" if index else "axis-text"))
+        parts.append(svg.text(0, y + 4, short(label, 25), "row-label" if index else "axis-text"))
         parts.append(svg.line(x(0), y, x(1), y, "rail"))
         parts += [mark for name in reversed(MARKS) for mark in _mark(name, values.get(name), x, y)]
         worst = text.point(values.get("worst"))
