@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from attack_strength import bits, text_of
 from certify_cifar10 import compare, images
-from docs_numbers import ROOT, markdown, write_numbers
+from docs_numbers import ROOT, markdown, percent, write_numbers
 
 from spatialstats.defence.certify import certify
 from spatialstats.defence.patchcleanser import PatchCleanser
@@ -109,12 +109,6 @@ def timed(found: Json, out: Path, repeats: int) -> None:
         print(f"compared: {len(one['repeats'])} of {repeats}", flush=True)
 
 
-def percent(text: str) -> str:
-    """``60.1 [57.0, 63.1]``."""
-    said = proportion(bits(text))
-    return f"{100 * said.value:.1f} [{100 * said.low:.1f}, {100 * said.high:.1f}]"
-
-
 def tables(found: Json) -> str:
     """What is there, as markdown."""
     head = (
@@ -126,7 +120,7 @@ def tables(found: Json) -> str:
             f"`{case.model}`",
             f"{case.per_axis}, {case.fill}",
             f"{len(one['certified']):,} `{case.part}`",
-            *(percent(one[kind]) for kind in KINDS),
+            *(percent(proportion(bits(one[kind])).to_dict()) for kind in KINDS),
             f"{one['predictions'] / len(one['certified']):.0f}",
             f"{one['exhaustive']:,}",
             f"{1000 * one['seconds'] / len(one['certified']):.0f}",

@@ -49,12 +49,12 @@ class Lowest:
         self.x_adv, self.margin = x.clone(), torch.full((len(x),), torch.inf)
 
     def slope(self, x: torch.Tensor) -> torch.Tensor | None:
-        """Gradient (N, C, H, W) of the cross-entropy at examples, which are judged, without what is not a
-        number; None where there is none."""
+        """Judge examples; gradient (N, C, H, W) of the cross-entropy there, NaNs as 0, if there is one."""
         leaf = x.clone().requires_grad_(True)
         logits = self.model(leaf)
-        lower = lead(logits.detach(), self.y) < self.margin
-        self.margin[lower] = lead(logits.detach(), self.y)[lower]
+        margin = lead(logits.detach(), self.y)
+        lower = margin < self.margin
+        self.margin[lower] = margin[lower]
         self.x_adv[lower] = x[lower]
         loss = F.cross_entropy(logits, self.y)
         found = torch.autograd.grad(loss, leaf, allow_unused=True)[0] if loss.requires_grad else None

@@ -1,4 +1,8 @@
-"""The held-out half of the planted broken region defences, run once; see `checklist_zoo_regions`."""
+"""The held-out half of the planted broken region defences, which no flag was written on.
+
+Run twice: members were corrected and the plain attack made stronger after the first time; see
+`checklist_zoo_regions`.
+"""
 
 from __future__ import annotations
 

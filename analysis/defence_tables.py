@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from defence_closer import closer
-from docs_numbers import ROOT, markdown, write_numbers
+from docs_numbers import ROOT, markdown, percent, write_numbers
 
 from spatialstats.console import Console
 from spatialstats.defence.adaptive.result import MOVES
@@ -101,14 +101,6 @@ def finished(case: Case, work: Path) -> Json:
     out = work / case.folder
     with Console() as console:
         return run(case.config(), out, resume=out.exists(), progress=console, command=COMMAND)
-
-
-def percent(of: Json | None, *, signed: bool = False) -> str:
-    """``32.0 [25.9, 38.8]``."""
-    if of is None or of["low"] is None:
-        return "–"
-    sign = "+" if signed else ""
-    return f"{100 * of['value']:{sign}.1f} [{100 * of['low']:{sign}.1f}, {100 * of['high']:{sign}.1f}]"
 
 
 def which(case: Case, cell: Json) -> Row:

@@ -1,11 +1,12 @@
-"""Where a script's numbers stand in a page: between a mark that names the command and an end mark."""
+"""Numbers in pages: how they look and where they stand: between a mark that names the command and an end mark."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["ROOT", "markdown", "write_numbers"]
+__all__ = ["ROOT", "markdown", "percent", "write_numbers"]
 
 ROOT = Path(__file__).resolve().parent.parent
 END = "<!-- end of numbers -->"
@@ -25,6 +26,14 @@ def write_numbers(page: Path, command: str, text: str) -> None:
     if not after:
         raise SystemExit(f"{page.name} lacks the marks {begin} and {END}")
     page.write_text(f"{before}{begin}\n{text}\n{END}{after}")
+
+
+def percent(of: dict[str, Any] | None, *, signed: bool = False) -> str:
+    """``32.0 [25.9, 38.8]`` of an interval as it is kept in JSON; a dash for none."""
+    if of is None or of["low"] is None:
+        return "–"
+    sign = "+" if signed else ""
+    return f"{100 * of['value']:{sign}.1f} [{100 * of['low']:{sign}.1f}, {100 * of['high']:{sign}.1f}]"
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
