@@ -1,4 +1,4 @@
-"""Numbers in pages: how they look and where they stand: between a mark that names the command and an end mark."""
+"""Numbers in pages: how they look, and where they stand between the marks of their command."""
 
 from __future__ import annotations
 
