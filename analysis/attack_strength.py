@@ -149,7 +149,15 @@ def summary(found: Json) -> str:
     clean = ", ".join(f"{name} ({100 * one['clean']:.1f} % clean)" for name, one in found["models"].items())
     span = f"{about['first']:,} to {about['first'] + about['n'] - 1:,}"
     budget = f"{about['steps']} gradients or {about['queries']} queries"
-    return f"{clean}; test images {span}; {budget}.\n\n{table(found)}"
+    seconds = sum(
+        ran["seconds"]
+        for one in found["models"].values()
+        for by_seed in one["rows"].values()
+        for row in by_seed.values()
+        for ran in row.values()
+    )
+    took = f"{seconds / 3600:.1f} hours of the wall clock, on one thread of a shared machine"
+    return f"{clean}; test images {span}; {budget}; {took}.\n\n{table(found)}"
 
 
 def table(found: Json) -> str:

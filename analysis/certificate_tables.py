@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 from typing import Any
 
-import numpy as np
 import torch
 from attack_strength import bits, text_of
-from certify_cifar10 import compare, images
+from certify_cifar10 import images
+from certify_compared import compared, said_of_times
 from docs_numbers import ROOT, markdown, percent, write_numbers
 
 from spatialstats.defence.certify import certify
@@ -34,7 +33,7 @@ from spatialstats.stats.intervals import proportion
 PAGE, COMMAND = ROOT / "docs" / "certificates.md", "python analysis/certificate_tables.py --docs"
 KEPT = PAGE.with_suffix(".json")
 TOGETHER, PATCH = 100, 5
-COMPARED, REPEATS = 128, 3
+COMPARED, REPEATS = 64, 3
 KINDS = ("whole", "right", "certified")
 Json = dict[str, Any]
 
@@ -104,7 +103,7 @@ def timed(found: Json, out: Path, repeats: int) -> None:
     x, y = images(COMPARED, "test", "report")
     defence.model.predict(x[:TOGETHER])  # what a model prepares at its first batch is nobody's time
     while len(one["repeats"]) < repeats:
-        one["repeats"].append(compare(defence, x, y, 1))
+        one["repeats"].append(compared(defence, x, y))
         write_json(out, found)
         print(f"compared: {len(one['repeats'])} of {repeats}", flush=True)
 
@@ -128,24 +127,10 @@ def tables(found: Json) -> str:
         for case in CASES
         if (one := found.get(case.name)) and one["certified"]
     ]
-    text = markdown([head, *rows])
+    seconds = sum(one["seconds"] for case in CASES if (one := found.get(case.name)))
+    text = f"{markdown([head, *rows])}\n\nThey took {seconds / 60:.0f} minutes of processor time."
     repeats = found.get(f"compared, {COMPARED}", {}).get("repeats")
     return f"{text}\n\n{said_of_times(repeats)}" if repeats else text
-
-
-def said_of_times(repeats: list[Json]) -> str:
-    """The comparison in words."""
-    ratios = [one["ratio"] for one in repeats]
-    ours, theirs = (
-        statistics.median(one[key] for one in repeats) for key in ("seconds", "one_batch_an_image")
-    )
-    last, agree = repeats[-1], np.mean([one["agreement"] for one in repeats])
-    return (
-        f"Against all masks and pairs of one image as one batch, {last['n']} images, {len(ratios)} repeats: "
-        f"ours {ours:.1f} s, one batch an image {theirs:.1f} s, **{statistics.median(ratios):.2f} times "
-        f"faster** (median; {min(ratios):.2f} to {max(ratios):.2f}); {last['predictions']:,} of "
-        f"{last['exhaustive']:,} predictions; {100 * float(agree):.0f} % of the answers agree."
-    )
 
 
 def main() -> None:

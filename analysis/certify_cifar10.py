@@ -7,7 +7,8 @@
 
 Images are the first of the embedded test images' `report` split, or of another (`--part`).  The comparison
 certifies the same images as the reference implementation is usually run: all one- and two-mask images of
-one image as one batch (each pair once), no image leaving early, on the same model.  Times are of the
+one image as one batch (each pair once), no image leaving early, through the module as it is given and, to
+tell what the masks save from what the preparation does, through its prepared copy.  Times are of the
 processor, since other programs on the machine would count otherwise.
 """
 
@@ -15,13 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from certify_compared import compared, said_of_times
 
 from spatialstats.data import SPLITS, load_dataset, splits
 from spatialstats.defence.certify import Certificates, certify
@@ -33,8 +34,6 @@ from spatialstats.regions import top_fraction
 from spatialstats.stats.intervals import bootstrap_mean, proportion
 
 LOCATE = 256
-TOGETHER = 32
-"""Images that one way certifies before it is the other's turn."""
 
 
 def images(n: int, split: str | None, part: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -51,52 +50,6 @@ def kept_region(model: Classifier, split: str | None, fraction: float) -> torch.
     x, y = images(LOCATE, split, "locate")
     maps = run_importance("integrated-gradients", model, x, y)
     return torch.from_numpy(top_fraction(np.maximum(maps, 0).mean(0)[None], fraction)[0])
-
-
-def one_batch_an_image(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> list[bool]:
-    """Every mask and every pair of masks of an image as one batch."""
-    masked = defence.masked(x)
-    first, second = torch.triu_indices(len(masked.cover), len(masked.cover))
-    found = []
-    for image, label in zip(x, y, strict=True):
-        hidden = masked.images(image.expand(len(first), *image.shape), first, second)
-        found.append(bool((defence.model(hidden).argmax(1) == label).all()))
-    return found
-
-
-def compare(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor, repeats: int) -> dict[str, Any]:
-    """Processor seconds of both ways, interleaved, and on how many images they agree.
-
-    Both certify the same few images in turn, so that whatever else the machine does slows both; a
-    repeat is all images, and its ratio is of the sums.
-    """
-    ours, theirs, asked, same = [], [], 0, []
-    for _ in range(repeats):
-        ours.append(0.0)
-        theirs.append(0.0)
-        asked = 0
-        for part, labels in zip(x.split(TOGETHER), y.split(TOGETHER), strict=True):
-            began = time.process_time()
-            found = certify(defence, part, labels)
-            middle = time.process_time()
-            with torch.no_grad():
-                reference = one_batch_an_image(defence, part, labels)
-            ours[-1] += middle - began
-            theirs[-1] += time.process_time() - middle
-            asked += found.predictions
-            same.append(found.certified == reference)
-    ratios = sorted(b / a for a, b in zip(ours, theirs, strict=True))
-    return {
-        "n": len(x),
-        "repeats": repeats,
-        "seconds": statistics.median(ours),
-        "one_batch_an_image": statistics.median(theirs),
-        "ratio": statistics.median(ratios),
-        "ratios": ratios,
-        "predictions": asked,
-        "exhaustive": found.exhaustive // len(part) * len(x),
-        "agreement": float(np.concatenate(same).mean()),
-    }
 
 
 def place_by_place(
@@ -144,7 +97,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "places": place_by_place(defence, x, y, (answers == y).numpy(), found.certified)
         if options.places
         else None,
-        "compared": compare(defence, x[: options.compare], y[: options.compare], options.repeats)
+        "compared": [
+            compared(defence, x[: options.compare], y[: options.compare]) for _ in range(options.repeats)
+        ]
         if options.compare
         else None,
     }
@@ -206,14 +161,8 @@ def main() -> None:
     )
     if row["places"] is not None:
         print(said_of_places(row["places"]))
-    c = row["compared"]
-    if c is not None:
-        print(
-            f"{c['n']} images, {c['repeats']} interleaved pairs: ours {c['seconds']:.1f} s, one batch an "
-            f"image {c['one_batch_an_image']:.1f} s: {c['ratio']:.2f} times faster (median; "
-            f"{c['ratios'][0]:.2f} to {c['ratios'][-1]:.2f}), {c['predictions']} of {c['exhaustive']} "
-            f"predictions, {100 * c['agreement']:.0f} % agree"
-        )
+    if row["compared"]:
+        print(said_of_times(row["compared"]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python analysis/defence_tables.py --work runs/defences            # what is missing is run
     python analysis/defence_tables.py --work runs/defences --docs     # into docs/defences_worst_case.md
     python analysis/defence_tables.py --work runs/defences --only 0 2 # some cases of the list
-    python analysis/defence_tables.py --work runs/defences --factorial --docs   # and analysis/factorial.py
+    python analysis/defence_tables.py --work runs/defences --all --docs   # and every other table of defences
 
 Each case is one `spatialstats defend` on the whole test set of CIFAR-10 (`spatialstats fetch cifar10`), in
 its own folder with its own report; one that was cut off goes on, one that is done is read.  With ``--docs``
@@ -210,6 +210,15 @@ def kept() -> dict[str, Json]:
     return found
 
 
+def others(work: Path) -> dict[str, list[str]]:
+    """The scripts of the other tables of defences, which go on where they were cut off, too."""
+    return {
+        "factorial.py": ["--work", str(work / "factorial")],
+        "certificate_tables.py": [],
+        "blind_localisation.py": ["--images", "200", "--out", str(work / "localisation")],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -218,7 +227,9 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="+", choices=range(len(CASES)), default=range(len(CASES)))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--docs", action="store_true", help=f"write the tables into docs/{PAGE.name}")
-    parser.add_argument("--factorial", action="store_true", help="then the factorial, in WORK/factorial")
+    parser.add_argument(
+        "--all", action="store_true", help="then the factorial, the certificates and locating a planted patch"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     found = kept() if options.docs else {}
@@ -233,14 +244,10 @@ def main() -> None:
     print(text)
     if options.docs:
         write_numbers(PAGE, COMMAND, text)
-    if options.factorial:
-        command = [
-            sys.executable,
-            str(ROOT / "analysis" / "factorial.py"),
-            "--work",
-            options.work / "factorial",
-        ]
-        subprocess.run([*command, *(["--docs"] if options.docs else [])], check=True)
+    if options.all:
+        docs = ["--docs"] if options.docs else []
+        for script, arguments in others(options.work).items():
+            subprocess.run([sys.executable, ROOT / "analysis" / script, *arguments, *docs], check=True)
 
 
 if __name__ == "__main__":

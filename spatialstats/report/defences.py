@@ -104,7 +104,7 @@ def cell_parts(number: int, cell: Json, folder: Path) -> dict[str, Any]:
         "knowledge": known(cell),
         "deployable": cell["deployable"],
         "ours": ", ".join(cell["ours"]),
-        "flags": adaptive["flags"],
+        "cautioned": bool(adaptive["flags"]),
         "checklist": cell.get("checklist") or [],
         "numbers": [
             (

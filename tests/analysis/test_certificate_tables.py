@@ -79,4 +79,4 @@ def test_the_comparison_counts_its_repeats(toy: list[Classifier], tmp_path: Path
     (kept,) = found.values()
     assert len(kept["repeats"]) == 2
     assert all(one["agreement"] == 1 for one in kept["repeats"])
-    assert "2 repeats" in tables.tables(found)
+    assert "2 interleaved repeats" in tables.tables(found)

@@ -210,9 +210,9 @@ def test_cells_that_are_done_are_neither_measured_nor_made_again(
     assert timeless(results_of(tmp_path / "run")) == timeless(results_of(folder))
 
 
-def cell(threat: str, label: str, worst: float, gain: float) -> dict[str, Any]:
+def cell(threat: str, label: str, worst: float, gain: float, flags: tuple[str, ...] = ()) -> dict[str, Any]:
     interval = {"value": worst, "low": worst - 0.1, "high": worst + 0.1}
-    adaptive = {"worst_case": interval, "undefended_worst_case": interval, "n": 50, "flags": [],
+    adaptive = {"worst_case": interval, "undefended_worst_case": interval, "n": 50, "flags": flags,
                 "gain_over_no_defence": {"low": gain, "high": gain + 0.15}}  # fmt: skip
     return {"threat": threat, "threat_text": threat, "label": label, "adaptive": adaptive}
 
@@ -236,6 +236,21 @@ def test_the_headline_never_compares_threats() -> None:
     assert "1 of 3 do better than no defence, 1 worse, beyond chance, not corrected" in harmed
     # The worst cases of one threat change nothing of what is said of another.
     assert second in headline(cells[2:], conclusive=True)
+
+
+def test_a_gain_counts_only_where_the_attack_converged() -> None:
+    doubted = cell("linf", "oddr", 0.9, 0.1, ("not converged: twice the budget lowers ...",))
+    alone = headline([doubted], conclusive=True)
+    assert "oddr keeps 90.0 %" in alone
+    assert "no gain over no defence is shown (a gain does not count: the attack has not converged" in alone
+    assert "better" not in alone
+    assert "1 of 1 worst cases carry a caution" in alone
+    among = headline([doubted, cell("linf", "blur", 0.2, 0.05), cell("linf", "JPEG", 0.4, -0.05)], True)
+    assert "the best of 2 defences that count (JPEG) keeps 40.0 %" in among
+    assert "1 of 3 do better than no defence" in among
+    # A loss stands: a stronger attack on the defence could only make it larger.
+    lost = headline([cell("linf", "oddr", 0.2, -0.2, ("too weak to conclude",))], conclusive=True)
+    assert "it does worse than no defence" in lost
 
 
 def test_the_report_counts_what_twice_the_budget_broke() -> None:

@@ -35,6 +35,14 @@ def shown_gain(cell: Json) -> int:
     return int(found["low"] > 0) - int(found["high"] < 0)
 
 
+def counts(cell: Json) -> bool:
+    """Whether nothing speaks against the attack: a defence passes only where it converged.
+
+    A loss counts all the same, since a stronger attack can but lower the worst case.
+    """
+    return shown_gain(cell) <= 0 or not cell["adaptive"]["flags"]
+
+
 def cell_sentence(cell: Json) -> str:
     """What a defence is worth against a threat."""
     adaptive, static = cell["adaptive"], cell["static"]
@@ -60,7 +68,8 @@ def cell_sentence(cell: Json) -> str:
         text += f" and {gain(static['gain_over_swapped'])} over another image's mask"
     elif static["gain_over_blob"] is not None:  # one mask for every image: nothing to swap
         text += f" and {gain(static['gain_over_blob'])} over a blob of equal area"
-    return text + ": static, no robustness claim."
+    text += ": static, no robustness claim."
+    return f"{text} Caution: {'; '.join(adaptive['flags'])}." if adaptive["flags"] else text
 
 
 def by_threat(cells: Sequence[Json]) -> list[list[Json]]:
@@ -72,10 +81,12 @@ def by_threat(cells: Sequence[Json]) -> list[list[Json]]:
 
 
 def threat_sentence(cells: Sequence[Json]) -> str:
-    """One threat, by the worst case of the defence that withstands it best."""
-    best = max(cells, key=lambda cell: float(cell["adaptive"]["worst_case"]["value"]))
+    """One threat, by the worst case of the defence that withstands it best, of those that count if any do."""
+    counted = [cell for cell in cells if counts(cell)] or cells
+    best = max(counted, key=lambda cell: float(cell["adaptive"]["worst_case"]["value"]))
     adaptive = best["adaptive"]
-    which = best["label"] if len(cells) == 1 else f"the best of {len(cells)} defences ({best['label']})"
+    some = f"{len(counted)} defences" if counted == cells else f"{len(counted)} defences that count"
+    which = best["label"] if len(counted) == 1 else f"the best of {some} ({best['label']})"
     return (
         f"Against {best['threat_text']}, in the worst case over attacks that know the defence, {which} keeps "
         f"{percent(adaptive['worst_case'])} of {adaptive['n']} images right, "
@@ -85,16 +96,22 @@ def threat_sentence(cells: Sequence[Json]) -> str:
 
 def gains_shown(cells: Sequence[Json]) -> str:
     """How many defences do better than none beyond chance, and how many worse."""
-    signs = [shown_gain(cell) for cell in cells]
+    signs = [shown_gain(cell) for cell in cells if counts(cell)]
+    doubtful = len(cells) - len(signs)
     if not any(signs):
-        return "no gain over no defence is shown"
-    if len(cells) == 1:
-        return f"it does {'better' if signs[0] > 0 else 'worse'} than no defence, beyond chance"
-    better, worse = signs.count(1), signs.count(-1)
-    some = [f"{better or 'none'} of {len(cells)} do better than no defence"]
-    if worse:
-        some.append(f"{worse} worse")
-    return ", ".join([*some, "beyond chance, not corrected for their number"])
+        said = "no gain over no defence is shown"
+    elif len(cells) == 1:
+        said = f"it does {'better' if signs[0] > 0 else 'worse'} than no defence, beyond chance"
+    else:
+        better, worse = signs.count(1), signs.count(-1)
+        some = [f"{better or 'none'} of {len(cells)} do better than no defence"]
+        if worse:
+            some.append(f"{worse} worse")
+        said = ", ".join([*some, "beyond chance, not corrected for their number"])
+    if doubtful:
+        gains = "a gain does" if doubtful == 1 else f"{doubtful} gains do"
+        said += f" ({gains} not count: the attack has not converged or is too weak to conclude)"
+    return said
 
 
 def headline(cells: Sequence[Json], conclusive: bool) -> str:
