@@ -19,6 +19,7 @@ KINDS = {
     "held-out": "planted, held-out zoo",
     "regions-open": "planted region defences, open zoo",
     "regions-held-out": "planted region defences, held-out zoo",
+    "sealed": "planted region defences, sealed zoo",
     "sound": "sound",
     "sound-patch": "sound",
     "blind": "the package's own blind defences",
@@ -58,6 +59,8 @@ def page(found: dict[str, Any]) -> str:
         )
         left = f" (not counted: {', '.join(said['left_out'])})" if said["left_out"] else ""
         below += ["", f"**{title[0].upper()}{title[1:]}**{left}.", "", *listed(rows)]
+    seconds = sum(row["seconds"] for zoo in found.values() for row in zoo["rows"])
+    lines += ["", f"All members together took {seconds / 60:.0f} minutes of processor time."]
     return "\n".join([*lines, *below])
 
 

@@ -37,12 +37,13 @@ ZOOS = {
     "held-out": ("checklist_zoo_held_out", "HELD_OUT"),
     "regions-open": ("checklist_zoo_regions_open", "REGIONS_OPEN"),
     "regions-held-out": ("checklist_zoo_regions_held_out", "REGIONS_HELD_OUT"),
+    "sealed": ("checklist_zoo_sealed", "SEALED"),
     "sound": ("checklist_zoo_sound", "SOUND"),
     "sound-patch": ("checklist_zoo_sound", "SOUND_PATCH"),
     "blind": ("checklist_zoo_sound", "BLIND"),
     "blind-patch": ("checklist_zoo_sound", "BLIND_PATCH"),
 }
-PLANTED = ("open", "held-out", "regions-open", "regions-held-out")
+PLANTED = ("open", "held-out", "regions-open", "regions-held-out", "sealed")
 
 
 def zoo(name: str) -> tuple[Member, ...]:
