@@ -1,6 +1,7 @@
-"""The held-out zoo: planted broken defences of other mechanisms, run once, after the flags were final.
+"""The held-out zoo: planted broken defences of other mechanisms, on which no flag was tuned.
 
-The mechanisms are the second half of the shuffle that `checklist_zoo_open.py` tells of.
+Run three times, with the same verdicts: the flags' code was repaired between.  The mechanisms are the
+second half of the shuffle that `checklist_zoo_open.py` tells of.
 """
 
 from __future__ import annotations

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import checklist_zoo
 import pytest
@@ -81,3 +84,14 @@ def test_rates_leave_out_what_a_plain_attack_sees_through() -> None:
     assert (said["members"], said["flagged"], said["left_out"]) == (2, 1, ["a 0"])
     assert said["unflagged"] == ["c 0"]
     assert 0 < said["low"] < 0.5 < said["high"] < 1
+
+
+def test_the_sealed_zoo_is_the_file_of_its_one_run() -> None:
+    """Edited afterwards it would be no sealed zoo any more: write a new one."""
+    module, _ = checklist_zoo.ZOOS["sealed"]
+    written = (Path(checklist_zoo.__file__).parent / f"{module}.py").read_bytes()
+    assert hashlib.sha256(written).hexdigest().startswith("cf4ee2c643accfeb")
+    rows = json.loads((Path(checklist_zoo.__file__).parents[1] / "docs" / "checklist.json").read_text())
+    assert {row["member"] for row in rows["sealed"]["rows"]} == {
+        one.name for one in checklist_zoo.zoo("sealed")
+    }
