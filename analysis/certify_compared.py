@@ -35,8 +35,8 @@ def one_batch_an_image(defence: PatchCleanser, model: Model, x: torch.Tensor, y:
 def compared(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> Json:
     """Processor seconds of `certify` and of one batch an image, and on how many images they agree.
 
-    One batch an image goes through the module as it is given, which is how the reference
-    implementation runs it, and through the copy that `Classifier` prepares.  All certify the same
+    One batch an image goes through the module as it is given, and through the copy that
+    `Classifier` prepares.  All certify the same
     few images in turn, so that whatever else the machine does slows all of them.
     """
     classifier: Classifier = defence.model

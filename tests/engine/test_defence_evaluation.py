@@ -214,7 +214,7 @@ def cell(threat: str, label: str, worst: float, gain: float, flags: tuple[str, .
     interval = {"value": worst, "low": worst - 0.1, "high": worst + 0.1}
     adaptive = {"worst_case": interval, "undefended_worst_case": interval, "n": 50, "flags": flags,
                 "gain_over_no_defence": {"low": gain, "high": gain + 0.15}}  # fmt: skip
-    return {"threat": threat, "threat_text": threat, "label": label, "adaptive": adaptive}
+    return {"threat": threat, "threat_text": threat, "label": label, "adaptive": adaptive, "certified": None}
 
 
 def test_the_headline_never_compares_threats() -> None:
@@ -242,15 +242,33 @@ def test_a_gain_counts_only_where_the_attack_converged() -> None:
     doubted = cell("linf", "oddr", 0.9, 0.1, ("not converged: twice the budget lowers ...",))
     alone = headline([doubted], conclusive=True)
     assert "oddr keeps 90.0 %" in alone
-    assert "no gain over no defence is shown (a gain does not count: the attack has not converged" in alone
+    assert "no gain over no defence is shown (an apparent gain does not count: its attack has not" in alone
     assert "better" not in alone
     assert "1 of 1 worst cases carry a caution" in alone
     among = headline([doubted, cell("linf", "blur", 0.2, 0.05), cell("linf", "JPEG", 0.4, -0.05)], True)
-    assert "the best of 2 defences that count (JPEG) keeps 40.0 %" in among
+    assert "JPEG, the best of the 2 of 3 defences without a caution, keeps 40.0 %" in among
     assert "1 of 3 do better than no defence" in among
-    # A loss stands: a stronger attack on the defence could only make it larger.
-    lost = headline([cell("linf", "oddr", 0.2, -0.2, ("too weak to conclude",))], conclusive=True)
+    single = headline([doubted, doubted, cell("linf", "blur", 0.2, -0.05)], conclusive=True)
+    assert "blur, the only one of 3 defences without a caution, keeps 20.0 %" in single
+    assert "2 apparent gains do not count: their attacks" in single
+    # What stands above the others for a caution alone is no best, shown gain or not.
+    assert "blur, the only one" in headline(
+        [cell("linf", "oddr", 0.9, -0.05, ("too weak",)), cell("linf", "blur", 0.2, 0.05)], True
+    )
+    # A loss is told all the same, led by the caution.
+    lost = headline([cell("linf", "oddr", 0.2, -0.2, ("too weak to conclude",))], conclusive=False)
+    assert lost.startswith("Too weak to conclude.")
     assert "it does worse than no defence" in lost
+
+
+@pytest.mark.parametrize(
+    ("placements", "low", "better"), [(1, 0.4, True), (0.8, 0.4, False), (1, 0.2, False)]
+)
+def test_a_proven_gain_needs_no_attack(placements: float, low: float, better: bool) -> None:
+    one = cell("patch", "PatchCleanser", 0.6, 0.1, ("too weak to conclude",))
+    one["adaptive"]["undefended_worst_case"] = {"value": 0.2, "low": 0.1, "high": 0.3}
+    one["certified"] = {"placements": placements, "certified": {"value": 0.5, "low": low, "high": 0.6}}
+    assert ("it does better than no defence" in headline([one], conclusive=True)) == better
 
 
 def test_the_report_counts_what_twice_the_budget_broke() -> None:

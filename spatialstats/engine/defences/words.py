@@ -35,12 +35,15 @@ def shown_gain(cell: Json) -> int:
     return int(found["low"] > 0) - int(found["high"] < 0)
 
 
-def counts(cell: Json) -> bool:
-    """Whether nothing speaks against the attack: a defence passes only where it converged.
+def proven_gain(cell: Json) -> bool:
+    """Whether the certified share alone lies above what stands without the defence."""
+    found, bare = cell["certified"], cell["adaptive"]["undefended_worst_case"]
+    return found is not None and found["placements"] == 1 and found["certified"]["low"] > bare["high"]
 
-    A loss counts all the same, since a stronger attack can but lower the worst case.
-    """
-    return shown_gain(cell) <= 0 or not cell["adaptive"]["flags"]
+
+def counts(cell: Json) -> bool:
+    """Whether a gain may be believed: the attack converged and reached (near) zero, or a proof needs none."""
+    return not cell["adaptive"]["flags"] or proven_gain(cell)
 
 
 def cell_sentence(cell: Json) -> str:
@@ -84,9 +87,12 @@ def threat_sentence(cells: Sequence[Json]) -> str:
     """One threat, by the worst case of the defence that withstands it best, of those that count if any do."""
     counted = [cell for cell in cells if counts(cell)] or cells
     best = max(counted, key=lambda cell: float(cell["adaptive"]["worst_case"]["value"]))
-    adaptive = best["adaptive"]
-    some = f"{len(counted)} defences" if counted == cells else f"{len(counted)} defences that count"
-    which = best["label"] if len(counted) == 1 else f"the best of {some} ({best['label']})"
+    adaptive, which = best["adaptive"], best["label"]
+    if len(counted) < len(cells):
+        least = "the only one" if len(counted) == 1 else f"the best of the {len(counted)}"
+        which += f", {least} of {len(cells)} defences without a caution,"
+    elif len(cells) > 1:
+        which = f"the best of {len(cells)} defences ({which})"
     return (
         f"Against {best['threat_text']}, in the worst case over attacks that know the defence, {which} keeps "
         f"{percent(adaptive['worst_case'])} of {adaptive['n']} images right, "
@@ -95,9 +101,11 @@ def threat_sentence(cells: Sequence[Json]) -> str:
 
 
 def gains_shown(cells: Sequence[Json]) -> str:
-    """How many defences do better than none beyond chance, and how many worse."""
-    signs = [shown_gain(cell) for cell in cells if counts(cell)]
-    doubtful = len(cells) - len(signs)
+    """How many defences do better than none beyond chance, and how many worse.
+
+    A gain needs an attack that was strong enough; a loss is told whatever the caution.
+    """
+    signs = [shown_gain(cell) if counts(cell) else min(shown_gain(cell), 0) for cell in cells]
     if not any(signs):
         said = "no gain over no defence is shown"
     elif len(cells) == 1:
@@ -108,9 +116,11 @@ def gains_shown(cells: Sequence[Json]) -> str:
         if worse:
             some.append(f"{worse} worse")
         said = ", ".join([*some, "beyond chance, not corrected for their number"])
-    if doubtful:
-        gains = "a gain does" if doubtful == 1 else f"{doubtful} gains do"
-        said += f" ({gains} not count: the attack has not converged or is too weak to conclude)"
+    apparent = sum(shown_gain(cell) > 0 for cell in cells) - signs.count(1)
+    if apparent == 1:
+        said += " (an apparent gain does not count: its attack has not converged or is too weak to conclude)"
+    elif apparent:
+        said += f" ({apparent} apparent gains do not count: their attacks have not converged or are too weak)"
     return said
 
 
