@@ -8,8 +8,8 @@
 Images are the first of the embedded test images' `report` split, or of another (`--part`).  The comparison
 certifies the same images with all one- and two-mask images of one image as one batch (each pair once), no
 image leaving early, through the module as it is given and, to tell what the masks save from what the
-preparation does, through its prepared copy.  Times are of the
-processor, since other programs on the machine would count otherwise.
+preparation does, through its prepared copy.  Times are of the processor, since other programs on the
+machine would count otherwise.
 """
 
 from __future__ import annotations

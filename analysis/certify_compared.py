@@ -36,8 +36,8 @@ def compared(defence: PatchCleanser, x: torch.Tensor, y: torch.Tensor) -> Json:
     """Processor seconds of `certify` and of one batch an image, and on how many images they agree.
 
     One batch an image goes through the module as it is given, and through the copy that
-    `Classifier` prepares.  All certify the same
-    few images in turn, so that whatever else the machine does slows all of them.
+    `Classifier` prepares.  All certify the same few images in turn, so that whatever else the
+    machine does slows all of them.
     """
     classifier: Classifier = defence.model
     module = classifier.original.eval()

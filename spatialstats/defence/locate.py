@@ -22,8 +22,7 @@ class Knowledge:
     ----------
     roi, roa : {"oracle", "prior", "blind"}
         Where each region came from: ``oracle`` needs the clean image or labels, ``prior`` was
-        learnt on other images, ``blind`` sees the given image only, or
-        uses no such region.
+        learnt on other images, ``blind`` sees the given image only, or uses no such region.
     labels : bool
         Whether true labels of the defended images were used.
     """

@@ -246,10 +246,10 @@ def test_a_gain_counts_only_where_the_attack_converged() -> None:
     assert "better" not in alone
     assert "1 of 1 worst cases carry a caution" in alone
     among = headline([doubted, cell("linf", "blur", 0.2, 0.05), cell("linf", "JPEG", 0.4, -0.05)], True)
-    assert "JPEG, the best of the 2 of 3 defences without a caution, keeps 40.0 %" in among
+    assert "JPEG, the best of the 2 of 3 defences whose number counts, keeps 40.0 %" in among
     assert "1 of 3 do better than no defence" in among
     single = headline([doubted, doubted, cell("linf", "blur", 0.2, -0.05)], conclusive=True)
-    assert "blur, the only one of 3 defences without a caution, keeps 20.0 %" in single
+    assert "blur, the only one of 3 defences whose number counts, keeps 20.0 %" in single
     assert "2 apparent gains do not count: their attacks" in single
     # What stands above the others for a caution alone is no best, shown gain or not.
     assert "blur, the only one" in headline(

@@ -89,8 +89,9 @@ def threat_sentence(cells: Sequence[Json]) -> str:
     best = max(counted, key=lambda cell: float(cell["adaptive"]["worst_case"]["value"]))
     adaptive, which = best["adaptive"], best["label"]
     if len(counted) < len(cells):
+        # A cautioned one may be among them, if its gain is proven.
         least = "the only one" if len(counted) == 1 else f"the best of the {len(counted)}"
-        which += f", {least} of {len(cells)} defences without a caution,"
+        which += f", {least} of {len(cells)} defences whose number counts,"
     elif len(cells) > 1:
         which = f"the best of {len(cells)} defences ({which})"
     return (
